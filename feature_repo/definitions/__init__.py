@@ -1,0 +1,1 @@
+"""Entities, sources, views and services; one module a domain."""

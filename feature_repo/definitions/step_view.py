@@ -1,0 +1,41 @@
+"""How a `WindowSpec` becomes a Feast feature view."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from feast import Entity, FeatureView, Field, FileSource
+from feast.data_format import ParquetFormat
+from feast.types import Float64, Int64
+
+from lockstep.windows.spec import CREATED_TIMESTAMP, EVENT_TIMESTAMP, VALID_UNTIL, WindowSpec
+
+_FEAST_TYPES = {"int64": Int64, "float64": Float64}
+
+
+def step_view(
+    spec: WindowSpec, *, table: str, entity: Entity, max_age: timedelta, description: str
+) -> FeatureView:
+    """The feature view over the lake table that `lockstep build` writes for `spec`.
+
+    The source's path is relative to the lake of the offline store. There is no time to
+    live: a step function that has fallen to zero stays zero. `max_age` is how far behind
+    T the view's horizon may be before its values read as STALE.
+    """
+    keys = [Field(name=key, dtype=Int64) for key in spec.entity_keys]
+    features = [Field(name=n, dtype=_FEAST_TYPES[t]) for n, t in spec.features().items()]
+    return FeatureView(
+        name=spec.name,
+        entities=[entity],
+        ttl=timedelta(0),
+        schema=[*keys, *features, Field(name=VALID_UNTIL, dtype=Int64)],
+        source=FileSource(
+            name=f"{spec.name}_steps",
+            path=table,
+            file_format=ParquetFormat(),
+            timestamp_field=EVENT_TIMESTAMP,
+            created_timestamp_column=CREATED_TIMESTAMP,
+        ),
+        tags={"step_function": "true", "max_age_seconds": str(int(max_age.total_seconds()))},
+        description=description,
+    )

@@ -1,0 +1,1 @@
+"""Lockstep: models are served exactly the numbers that they were trained on."""

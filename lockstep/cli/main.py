@@ -1,0 +1,33 @@
+"""The entry point: one subcommand group a module, errors in one line with exit code 2."""
+
+from __future__ import annotations
+
+import sys
+
+import typer
+
+from lockstep.cli import build, demo, generate, ingest, redis, serve, train
+from lockstep.errors import LockstepError
+
+app = typer.Typer(
+    help="Features that are the same number in training and in serving.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+app.command("generate")(generate.generate)
+app.command("ingest")(ingest.ingest)
+app.command("build")(build.build)
+app.command("train")(train.train)
+app.command("serve")(serve.serve)
+app.command("demo")(demo.demo)
+app.add_typer(redis.app, name="redis")
+
+
+def main() -> None:
+    """Runs the command line."""
+    try:
+        app()
+    except LockstepError as error:
+        typer.echo(f"lockstep: {error}", err=True)
+        sys.exit(2)

@@ -1,0 +1,1 @@
+"""What training and serving must share: statuses, the clock, model input, the predictor."""

@@ -1,0 +1,1 @@
+"""Runners of the core over the lake, ingest and data generators."""

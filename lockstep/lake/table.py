@@ -1,0 +1,130 @@
+"""One table of the lake: a folder of day partitions, each replaced atomically.
+
+    <lake>/fraud/transactions/day=2018-04-01/part.parquet
+    <lake>/fraud/transactions/_table.json
+
+Readers see a day's old file or its new one, never a half: a file is written under
+another name in the same folder and renamed.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import uuid
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+from polars.exceptions import ComputeError
+
+from lockstep.lake.errors import LakeError
+
+_PART = "part.parquet"
+_METADATA = "_table.json"
+_DAY = "day="
+
+
+@dataclass(frozen=True)
+class LakeTable:
+    """A named table under the lake's root; days are UTC."""
+
+    lake_dir: Path
+    name: str
+
+    @property
+    def path(self) -> Path:
+        """The table's folder."""
+        return self.lake_dir / self.name
+
+    def days(self) -> list[date]:
+        """The days that have a partition, oldest first."""
+        parts = self.path.glob(f"{_DAY}*/{_PART}")
+        return sorted(date.fromisoformat(p.parent.name.removeprefix(_DAY)) for p in parts)
+
+    def part(self, day: date) -> Path:
+        """The file of one day, whether it is there or not."""
+        return self.path / f"{_DAY}{day.isoformat()}" / _PART
+
+    def scan(
+        self, days: Sequence[date] | None = None, *, next_step: str = "build or ingest it first"
+    ) -> pl.LazyFrame:
+        """The rows of `days` (default: all), day after day, lazily.
+
+        Raises:
+            LakeError: the table has no partitions; or no partition for any of `days`.
+        """
+        existing = self.days()
+        if not existing:
+            raise LakeError.no_table(self.name, self.path, next_step=next_step)
+        wanted = existing if days is None else sorted(set(days) & set(existing))
+        if not wanted:
+            raise LakeError.no_days(
+                self.name, f"{len(days or [])} days", f"{existing[0]} to {existing[-1]}"
+            )
+        return pl.scan_parquet([self.part(day) for day in wanted], hive_partitioning=False)
+
+    def read_day(self, day: date) -> pl.DataFrame:
+        """The rows of one day.
+
+        Raises:
+            LakeError: the day's file is absent or is not parquet.
+        """
+        try:
+            return pl.read_parquet(self.part(day), hive_partitioning=False)
+        except FileNotFoundError:
+            days = self.days()
+            known = f"{days[0]} to {days[-1]}" if days else "no days"
+            raise LakeError.no_days(self.name, str(day), known) from None
+        except ComputeError as error:
+            raise LakeError.unreadable(self.part(day), error) from error
+
+    def write_day(self, day: date, rows: pl.DataFrame) -> int:
+        """Replaces one day's partition and returns its size in bytes."""
+        target = self.part(day)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        temporary = target.with_name(f".{uuid.uuid4().hex}.tmp")
+        try:
+            rows.write_parquet(temporary, compression="zstd", compression_level=1)
+            size = temporary.stat().st_size
+            os.replace(temporary, target)  # noqa: PTH105  the atomic rename is the point
+        finally:
+            temporary.unlink(missing_ok=True)
+        return size
+
+    def drop_days(self, days: Sequence[date]) -> None:
+        """Removes whole partitions; days that are not there are left alone."""
+        for day in days:
+            shutil.rmtree(self.part(day).parent, ignore_errors=True)
+
+    def metadata(self) -> dict[str, Any]:
+        """What the last writer recorded beside the partitions; empty when nothing was."""
+        path = self.path / _METADATA
+        return dict(json.loads(path.read_text())) if path.is_file() else {}
+
+    def write_metadata(self, metadata: Mapping[str, Any]) -> None:
+        """Replaces the record beside the partitions, atomically."""
+        self.path.mkdir(parents=True, exist_ok=True)
+        temporary = self.path / f".{uuid.uuid4().hex}.tmp"
+        temporary.write_text(json.dumps(dict(metadata), indent=2, sort_keys=True) + "\n")
+        os.replace(temporary, self.path / _METADATA)  # noqa: PTH105  see write_day
+
+    def horizon(self) -> datetime | None:
+        """The end of the last contiguous build: the table is exact for T < horizon."""
+        text = self.metadata().get("horizon")
+        return datetime.fromisoformat(text) if text else None
+
+    def coverage_end(self) -> datetime:
+        """Midnight UTC after the newest day that has rows.
+
+        Raises:
+            LakeError: the table has no partitions.
+        """
+        days = self.days()
+        if not days:
+            raise LakeError.no_table(self.name, self.path, next_step="build or ingest it first")
+        return datetime.combine(days[-1], datetime.min.time(), UTC) + timedelta(days=1)

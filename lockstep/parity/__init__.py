@@ -1,0 +1,1 @@
+"""Checks that both sides saw the same numbers."""

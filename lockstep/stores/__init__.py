@@ -1,0 +1,1 @@
+"""Feast plug-ins: offline store, online store, compute engine; the read plan."""

@@ -1,0 +1,51 @@
+"""What can be wrong with a window's specification or with its events."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from lockstep.errors import LockstepError
+
+
+class WindowSpecError(LockstepError):
+    """A `WindowSpec` that cannot mean anything."""
+
+    @classmethod
+    def bad_duration(cls, text: str) -> WindowSpecError:
+        return cls(
+            f"a window of {text!r} is not a length of time",
+            next_step="write a whole number and m, h or d, such as '90m' or '7d'",
+        )
+
+    @classmethod
+    def bad_aggregation(cls, problem: str) -> WindowSpecError:
+        return cls(problem, next_step="mend the Aggregation in the view's definition")
+
+
+class EventsError(LockstepError):
+    """Events that the window core refuses: silent coercion would break parity."""
+
+    @classmethod
+    def missing_columns(cls, missing: Iterable[str], got: Iterable[str]) -> EventsError:
+        return cls(
+            f"the events lack {sorted(missing)[:5]}; they have {sorted(got)[:12]}",
+            next_step="select the columns that the WindowSpec names",
+        )
+
+    @classmethod
+    def wrong_type(cls, column: str, got: object, expected: str) -> EventsError:
+        return cls(
+            f"column {column!r} is {got}, expected {expected}",
+            next_step="declare a scale and store integers (cents, ticks, 0/1)",
+        )
+
+    @classmethod
+    def nulls(cls, column: str, count: int) -> EventsError:
+        return cls(
+            f"column {column!r} has {count:,} nulls, expected none",
+            next_step="reject such rows at ingest",
+        )
+
+    @classmethod
+    def out_of_range(cls, column: str, problem: str) -> EventsError:
+        return cls(f"column {column!r} {problem}", next_step="mend or reject such rows at ingest")

@@ -1,0 +1,1 @@
+"""A request to features to a score."""

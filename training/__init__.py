@@ -1,0 +1,1 @@
+"""Labelled entities to a registered model."""
