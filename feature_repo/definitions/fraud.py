@@ -50,14 +50,12 @@ WINDOW_SPECS = (CUSTOMER_WINDOWS, TERMINAL_WINDOWS)
 
 customer_windows = step_view(
     CUSTOMER_WINDOWS,
-    table="fraud/customer_windows",
     entity=customer,
     max_age=timedelta(days=2),
     description="A card's transactions over the last 1, 7 and 30 days; amounts in cents.",
 )
 terminal_windows = step_view(
     TERMINAL_WINDOWS,
-    table="fraud/terminal_windows",
     entity=terminal,
     max_age=timedelta(days=2),
     description="Verdicts on a terminal that became known in the last 1, 7 and 30 days.",

@@ -14,7 +14,7 @@ _FEAST_TYPES = {"int64": Int64, "float64": Float64}
 
 
 def step_view(
-    spec: WindowSpec, *, table: str, entity: Entity, max_age: timedelta, description: str
+    spec: WindowSpec, *, entity: Entity, max_age: timedelta, description: str
 ) -> FeatureView:
     """The feature view over the lake table that `lockstep build` writes for `spec`.
 
@@ -31,7 +31,7 @@ def step_view(
         schema=[*keys, *features, Field(name=VALID_UNTIL, dtype=Int64)],
         source=FileSource(
             name=f"{spec.name}_steps",
-            path=table,
+            path=spec.table,
             file_format=ParquetFormat(),
             timestamp_field=EVENT_TIMESTAMP,
             created_timestamp_column=CREATED_TIMESTAMP,

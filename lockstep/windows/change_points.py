@@ -18,10 +18,12 @@ class ChangePoints:
 
     A row with event time t arrives at t + 1 microsecond and leaves the window w at
     t + w. Rows of one entity that a window holds at s are neighbours in `Events`: the
-    rows `low[w] .. high - 1`, counting from the batch's first row. `reach` is the first
-    row that s still belongs to: t >= s - longest window. `axis` is s on the common axis,
-    `time` is s itself; `first_known` is the earliest created time of a row that makes s
-    a change point.
+    rows `low[w] .. high - 1`, counting from the batch's first row. `axis` is s on the
+    common axis, `time` is s itself.
+
+    `makers` are the rows behind the change points (modulo the number of rows), each
+    point's together, from `first_maker` on; also of points at or after the end, which
+    `kept` leaves out.
     """
 
     axis: Ints
@@ -29,45 +31,58 @@ class ChangePoints:
     entity: Ints
     low: tuple[Ints, ...]
     high: Ints
-    reach: Ints
-    first_known: Ints
+    makers: Ints
+    first_maker: Ints
+    kept: Ints
 
 
 def change_points(events: Events, lengths_us: tuple[int, ...], *, end_us: int) -> ChangePoints:
     """Every change point before `end_us` of all entities in `events`.
 
     One stable sort merges the arrivals and the expiries of each window, which are sorted
-    already; running counts of each kind then are the row ranges.
+    already (0.3 s for 7.0 M on one core); running counts of each kind are the row ranges.
     """
+    rows = len(events)
     axis = events.axis
     merged = np.concatenate([axis + 1, *(axis + length for length in lengths_us)])
     order = np.argsort(merged, kind="stable")
     merged = merged[order]
-    kind = (order // len(axis)).astype(np.int8)
     last = np.flatnonzero(np.append(merged[1:] != merged[:-1], True))
-    points = merged[last]
-    entity = points // events.span
-    time = points - entity * events.span + events.origin
-    kept = time < end_us
-    counts = [_running_count(kind == k, last)[kept] for k in range(len(lengths_us) + 1)]
-    starts = np.append(0, last[:-1] + 1)
-    expired_now = np.add.reduceat((kind == len(lengths_us)).astype(np.int64), starts)[kept]
-    created = events.created[order % len(axis)]
+    high = _running_count(order < rows)[last]
+    entity = events.entity[high - 1]
+    time = merged[last] - entity * events.span + events.origin
+    kept = np.flatnonzero(time < end_us)
+    low = tuple(
+        _running_count((order >= k * rows) & (order < (k + 1) * rows))[last[kept]]
+        for k in range(1, len(lengths_us) + 1)
+    )
     return ChangePoints(
-        axis=points[kept],
+        axis=merged[last[kept]],
         time=time[kept],
         entity=entity[kept],
-        low=tuple(counts[1:]),
-        high=counts[0],
-        reach=counts[-1] - expired_now,
-        first_known=np.minimum.reduceat(created, starts)[kept],
+        low=low,
+        high=high[kept],
+        makers=order,
+        first_maker=np.append(0, last[:-1] + 1),
+        kept=kept,
     )
 
 
-def next_expiry(
-    events: Events, points: ChangePoints, lengths_us: tuple[int, ...]
-) -> Ints:
-    """When the first row leaves one of the windows held at each point; `NEVER` if all are empty."""
+def reach(events: Events, points: ChangePoints, lengths_us: tuple[int, ...]) -> Ints:
+    """The first row that each point belongs to: its event time is >= s - longest window."""
+    first: Ints = np.searchsorted(events.axis + lengths_us[-1], points.axis)
+    return first
+
+
+def first_known(events: Events, points: ChangePoints) -> Ints:
+    """When each point became a change point: the earliest created time of its makers."""
+    created = events.created[points.makers % len(events)]
+    earliest: Ints = np.minimum.reduceat(created, points.first_maker)[points.kept]
+    return earliest
+
+
+def next_expiry(events: Events, points: ChangePoints, lengths_us: tuple[int, ...]) -> Ints:
+    """When the first row leaves a window held at each point; `NEVER` if all are empty."""
     soonest = np.full(len(points.axis), NEVER)
     for low, length in zip(points.low, lengths_us, strict=True):
         oldest = events.event[np.minimum(low, len(events) - 1)]
@@ -75,5 +90,5 @@ def next_expiry(
     return soonest
 
 
-def _running_count(flags: npt.NDArray[np.bool_], at: Ints) -> Ints:
-    return np.cumsum(flags, dtype=np.int64)[at]
+def _running_count(flags: npt.NDArray[np.bool_]) -> Ints:
+    return np.cumsum(flags, dtype=np.int64)

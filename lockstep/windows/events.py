@@ -16,7 +16,9 @@ Ints = npt.NDArray[np.int64]
 
 _TIME = pl.Datetime("us", "UTC")
 _AXIS_LIMIT = 2**62
-_MAX_ROWS = 4_000_000
+# Small enough that a batch's arrays stay in cache and are not mapped anew by the kernel: the
+# real 1.75 M transactions take 1.0 s at 100,000 rows a batch and 1.7 to 5.4 s in one piece.
+_MAX_ROWS = 100_000
 
 
 @dataclass(frozen=True)
@@ -49,8 +51,8 @@ class Events:
 def prepare(events: pl.DataFrame, spec: WindowSpec, *, end_us: int) -> Iterator[Events]:
     """The events known before `end_us`, in batches of whole entities.
 
-    A batch holds at most about four million rows (more if one entity has more), and no
-    more entities than the common axis has room for.
+    A batch holds at most about a hundred thousand rows (more if one entity has more), and
+    no more entities than the common axis has room for.
 
     Raises:
         EventsError: a column is missing, of a wrong type, has nulls, or a sum over the

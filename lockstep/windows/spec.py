@@ -87,6 +87,11 @@ class WindowSpec:
             )
 
     @property
+    def table(self) -> str:
+        """The lake table of the steps: beside the source's, under the spec's name."""
+        return f"{self.source.rpartition('/')[0]}/{self.name}".lstrip("/")
+
+    @property
     def lengths_us(self) -> tuple[int, ...]:
         """The windows in microseconds, shortest first."""
         return tuple(duration_us(window) for window in self.windows)

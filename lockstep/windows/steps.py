@@ -8,6 +8,7 @@ and then the newest created time winning, gives the windows at T, exactly.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
 import numpy as np
@@ -44,13 +45,22 @@ def steps(
     Raises:
         EventsError: the events are not what the spec declares.
     """
+    batches = list(step_batches(events, spec, end=end, start=start))
+    return pl.concat(batches) if batches else _empty(events, spec)
+
+
+def step_batches(
+    events: pl.DataFrame, spec: WindowSpec, *, end: datetime, start: datetime | None = None
+) -> Iterator[pl.DataFrame]:
+    """The same steps in batches of whole entities, in order of the keys.
+
+    Raises:
+        EventsError: the events are not what the spec declares.
+    """
     end_us = _microseconds(end)
     start_us = _microseconds(start) if start else None
-    batches = [
-        _batch_steps(batch, spec, start_us=start_us, end_us=end_us)
-        for batch in prepare(events, spec, end_us=end_us)
-    ]
-    return pl.concat(batches) if batches else _empty(events, spec)
+    for batch in prepare(events, spec, end_us=end_us):
+        yield _batch_steps(batch, spec, start_us=start_us, end_us=end_us)
 
 
 def output_columns(spec: WindowSpec) -> list[str]:

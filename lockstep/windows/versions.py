@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from lockstep.windows.change_points import NEVER, ChangePoints, next_expiry
+from lockstep.windows.change_points import NEVER, ChangePoints, first_known, next_expiry, reach
 from lockstep.windows.events import Events, Ints
 
 
@@ -80,7 +80,8 @@ class _Groups:
 
     def bisect(self, group: Ints, row: Ints) -> Ints:
         """How many rows stand before row `row` of group `group`."""
-        return np.searchsorted(self.place, group * len(self.rows) + row)
+        before: Ints = np.searchsorted(self.place, group * len(self.rows) + row)
+        return before
 
 
 def _with_late_rows(
@@ -88,12 +89,15 @@ def _with_late_rows(
 ) -> Versions:
     groups = _Groups.of(events)
     point, group = _late_pairs(events, points, groups, lengths_us[-1])
-    has_baseline = points.first_known <= points.time
-    baseline = np.flatnonzero(has_baseline)
-    shown = groups.created[group] >= points.first_known[point]
+    known_from = first_known(events, points)
+    baseline = np.flatnonzero(known_from <= points.time)
+    shown = groups.created[group] >= known_from[point]
     all_point = np.concatenate([baseline, point[shown]])
     all_created = np.concatenate(
-        [_known_at(points, groups, baseline), groups.created[group[shown]]]
+        [
+            _known_at(points, groups, baseline, reach(events, points, lengths_us)),
+            groups.created[group[shown]],
+        ]
     )
     known_as_of = np.concatenate([points.time[baseline], groups.created[group[shown]]])
     order = np.lexsort((known_as_of, all_point))
@@ -142,7 +146,7 @@ def _late_pairs(
     return point[order], group[order]
 
 
-def _known_at(points: ChangePoints, groups: _Groups, at: Ints) -> Ints:
+def _known_at(points: ChangePoints, groups: _Groups, at: Ints, reached: Ints) -> Ints:
     """The newest created time <= s among the rows that s belongs to, for the points `at`.
 
     Looks at the newest group known at s; where no row of it belongs to s (it arrived
@@ -152,7 +156,7 @@ def _known_at(points: ChangePoints, groups: _Groups, at: Ints) -> Ints:
     open_ = np.arange(len(at))
     while len(open_):
         g, p = group[open_], at[open_]
-        held = groups.bisect(g, points.high[p]) > groups.bisect(g, points.reach[p])
+        held = groups.bisect(g, points.high[p]) > groups.bisect(g, reached[p])
         open_ = open_[~held]
         group[open_] -= 1
     return groups.created[group]

@@ -1,0 +1,19 @@
+"""What can go wrong in a job over the lake."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import date, datetime
+
+from lockstep.errors import LockstepError
+
+
+class BuildError(LockstepError):
+    """A build that cannot give a table."""
+
+    @classmethod
+    def no_events(cls, source: str, end: datetime, days: Sequence[date]) -> BuildError:
+        return cls(
+            f"{source} has no events before {end:%Y-%m-%d %H:%M}; it has {days[0]} to {days[-1]}",
+            next_step="choose a later --end",
+        )
