@@ -1,1 +1,1 @@
-"""Entities, sources, views and services; one module a domain."""
+"""Entities, sources, views and services; one module a use case."""

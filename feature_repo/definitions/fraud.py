@@ -9,7 +9,7 @@ from feast import Entity, FeatureService, Field, RequestSource, ValueType
 from feast.on_demand_feature_view import on_demand_feature_view
 from feast.types import Float64, Int64
 
-from feature_repo.definitions.step_view import step_view
+from feature_repo.step_view import step_view
 from lockstep.windows.spec import Aggregation, WindowSpec
 
 customer = Entity(

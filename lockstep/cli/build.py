@@ -1,0 +1,38 @@
+"""`lockstep build`: window steps from the lake's events."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated
+
+import typer
+
+
+def build(
+    use_case: Annotated[str, typer.Argument(help="Whose windows, such as 'fraud'.")],
+    end: Annotated[
+        str | None,
+        typer.Option(help="Exact for times before this UTC instant. Default: the data's last day."),
+    ] = None,
+) -> None:
+    """Builds every window table of USE_CASE from the lake's events."""
+    from lockstep.cli.instants import utc_instant
+    from lockstep.cli.progress import progress_shown
+    from lockstep.cli.use_cases import definitions_of
+    from lockstep.jobs.build import build as build_table
+    from lockstep.settings import Settings
+
+    definitions = definitions_of(use_case)
+    until: datetime | None = utc_instant(end, "--end") if end else None
+    lake_dir = Settings().lake_dir
+    with progress_shown() as progress:
+        receipts = [
+            build_table(lake_dir, spec, end=until, progress=progress)
+            for spec in definitions.WINDOW_SPECS
+        ]
+    for receipt in receipts:
+        typer.echo(
+            f"{receipt.table}: {receipt.steps:,} steps of {receipt.entities:,} entities from "
+            f"{receipt.rows_in:,} rows, {receipt.days} days, {receipt.bytes / 1e6:.1f} MB, exact "
+            f"before {receipt.horizon}; {receipt.seconds:.1f} s, at most {receipt.peak_mb:,} MB"
+        )

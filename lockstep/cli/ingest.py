@@ -1,0 +1,76 @@
+"""`lockstep ingest`: raw files into the lake, every row accounted for."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+    from lockstep.jobs.ingest.receipt import IngestReceipt
+
+
+def ingest(
+    use_case: Annotated[str, typer.Argument(help="Whose data, such as 'fraud'.")],
+    source: Annotated[
+        Path, typer.Option("--from", metavar="FILE", help="Parquet, CSV or header-less text.")
+    ],
+    label_delay_days: Annotated[
+        int | None,
+        typer.Option(help="Days until a label is known.", show_default="the use case's, fraud: 7"),
+    ] = None,
+    max_rejected_share: Annotated[
+        float,
+        typer.Option(min=0, max=1, help="Refuse a file with a larger share of bad rows."),
+    ] = 0.1,
+) -> None:
+    """Checks FILE and adds its rows to the lake; bad rows go to a side table with the reason."""
+    from rich.console import Console
+
+    from lockstep.cli.progress import progress_shown
+    from lockstep.jobs.ingest.rejected import RejectedTable
+    from lockstep.jobs.ingest.run import ingest as run
+    from lockstep.jobs.ingest.source import source_key
+    from lockstep.jobs.ingest.use_case import load_use_case
+    from lockstep.settings import Settings
+
+    module = load_use_case("lockstep.jobs.ingest", use_case, entry="ingest_spec")
+    spec = module.ingest_spec(label_delay_days=label_delay_days)
+    lake_dir = Settings().lake_dir
+    with progress_shown() as progress:
+        receipt = run(
+            spec,
+            source,
+            lake_dir=lake_dir,
+            max_rejected_share=max_rejected_share,
+            progress=progress,
+        )
+    Console().print(_summary(receipt))
+    if receipt.rejected:
+        where = RejectedTable(lake_dir, spec.rejected).part(source_key(receipt.source_sha256))
+        typer.echo(f"{receipt.rejected:,} bad rows with their reasons: {where}")
+    if receipt.created_time_from == "event_time":
+        typer.echo("created times: none in the file, event times taken")
+
+
+def _summary(receipt: IngestReceipt) -> Table:
+    from rich.table import Table
+
+    table = Table(title=f"{receipt.source_file}, {receipt.seconds:.1f} s", title_justify="left")
+    table.add_column("rows")
+    table.add_column("", justify="right")
+    table.add_row("in the file", f"{receipt.rows_in:,}")
+    table.add_row("accepted", f"{receipt.accepted:,}")
+    table.add_row("already there", f"{receipt.already_there:,}")
+    table.add_row("rejected", f"{receipt.rejected:,}")
+    for reason, rows in receipt.rejected_by_reason.items():
+        table.add_row(f"  {reason}", f"{rows:,}")
+    if receipt.first_day:
+        table.add_section()
+        table.add_row("days", f"{receipt.first_day} to {receipt.last_day}")
+    for name, days in receipt.days_written.items():
+        table.add_row(f"  written in {name}", f"{days:,}")
+    return table

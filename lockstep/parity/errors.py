@@ -1,0 +1,25 @@
+"""What makes a comparison meaningless."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from lockstep.errors import LockstepError
+
+
+class ComparisonError(LockstepError):
+    """Two sides that cannot be laid beside each other."""
+
+    @classmethod
+    def rows(cls, served: int, recomputed: int) -> ComparisonError:
+        return cls(
+            f"{served:,} rows were served but {recomputed:,} recomputed",
+            next_step="recompute exactly the rows that were served, in their order",
+        )
+
+    @classmethod
+    def features(cls, missing: Iterable[str]) -> ComparisonError:
+        return cls(
+            f"{sorted(missing)[:5]} are not on both sides",
+            next_step="compare the features of one feature service",
+        )
