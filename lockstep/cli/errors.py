@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 
 from lockstep.errors import LockstepError
 
@@ -24,3 +25,30 @@ class UsageError(LockstepError):
     @classmethod
     def unknown_use_case(cls, name: str, known: Sequence[str]) -> UsageError:
         return cls(f"there is no use case {name!r}", next_step=f"use one of {list(known)}")
+
+
+class DemoError(LockstepError):
+    """A demo that cannot go on."""
+
+    @classmethod
+    def not_its_own(cls, home: Path) -> DemoError:
+        return cls(
+            f"{home} holds data that the demo did not make",
+            next_step="move it away, or set LOCKSTEP_HOME to another folder",
+        )
+
+    @classmethod
+    def api_ended(cls, code: int, log: Path) -> DemoError:
+        return cls(f"the API ended with code {code}", next_step=f"read {log}")
+
+    @classmethod
+    def api_not_ready(cls, seconds: float, log: Path) -> DemoError:
+        return cls(f"the API was not ready within {seconds:.0f} s", next_step=f"read {log}")
+
+    @classmethod
+    def refused(cls, path: str, status: int, answer: str) -> DemoError:
+        return cls(f"POST {path} answered {status}: {answer[:500]}", next_step="mend what it names")
+
+    @classmethod
+    def mismatches(cls, summary: str) -> DemoError:
+        return cls(summary, next_step="this is a fault of Lockstep: please report it")

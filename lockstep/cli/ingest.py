@@ -59,10 +59,11 @@ def ingest(
 def _summary(receipt: IngestReceipt) -> Table:
     from rich.table import Table
 
-    table = Table(title=f"{receipt.source_file}, {receipt.seconds:.1f} s", title_justify="left")
-    table.add_column("rows")
-    table.add_column("", justify="right")
-    table.add_row("in the file", f"{receipt.rows_in:,}")
+    title = f"{receipt.source_file}, {receipt.seconds:.1f} s"
+    table = Table(title=title, title_justify="left", show_header=False)
+    table.add_column()
+    table.add_column(justify="right")
+    table.add_row("rows in the file", f"{receipt.rows_in:,}")
     table.add_row("accepted", f"{receipt.accepted:,}")
     table.add_row("already there", f"{receipt.already_there:,}")
     table.add_row("rejected", f"{receipt.rejected:,}")

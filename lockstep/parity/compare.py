@@ -74,9 +74,7 @@ def _has_later_step(served: pl.DataFrame, spec: WindowSpec, steps: pl.LazyFrame)
     return rows[_ROW].is_in(moved[_ROW].implode())
 
 
-def compare(
-    served: pl.DataFrame, recomputed: pl.DataFrame, features: Sequence[str]
-) -> Comparison:
+def compare(served: pl.DataFrame, recomputed: pl.DataFrame, features: Sequence[str]) -> Comparison:
     """Row i of `served` against row i of `recomputed`, for each of `features`.
 
     Two values are equal when both are null or their bits are: 70 and 70.0 are not, 0.0
@@ -92,9 +90,7 @@ def compare(
     mismatches = tuple(
         Mismatch(row, feature, left, right)
         for feature in features
-        for row, (left, right) in enumerate(
-            zip(served[feature], recomputed[feature], strict=True)
-        )
+        for row, (left, right) in enumerate(zip(served[feature], recomputed[feature], strict=True))
         if _bits(left) != _bits(right)
     )
     return Comparison(served.height * len(features), mismatches)

@@ -1,0 +1,55 @@
+# Lockstep: two commands to start with are `make demo` and `make test`.
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test lint types imports check format bench ui mlflow serve clean
+
+PYTHON ?= python3
+UV := .uv/bin/uv
+VENV := .venv
+RUN := $(VENV)/bin
+export UV_PYTHON_DOWNLOADS = never
+ONLY ?=
+
+help: ## show this list
+	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
+
+setup: $(VENV)/.synced ## make the environment from uv.lock
+$(VENV)/.synced: uv.lock pyproject.toml
+	@test -x $(UV) || { $(PYTHON) -m venv .uv && .uv/bin/pip install --quiet uv; }
+	$(UV) sync --quiet --frozen --python $(PYTHON)
+	@touch $@
+
+demo: setup ## raw transactions to a served fraud score, and the proof
+	@$(RUN)/lockstep demo
+
+test: setup check ## linters, types, import contracts, then all tests
+	$(RUN)/python -m pytest
+
+check: lint types imports ## everything that needs no test run
+lint: setup
+	$(RUN)/ruff check .
+	$(RUN)/ruff format --check .
+types: setup
+	$(RUN)/mypy
+imports: setup
+	$(RUN)/lint-imports
+
+format: setup ## rewrite the code in house style
+	$(RUN)/ruff check --fix .
+	$(RUN)/ruff format .
+
+bench: setup ## measure against peers; ONLY=name for one
+	$(RUN)/python -m benchmarks.run $(ONLY)
+
+serve: setup ## the prediction API on the demo's data, http://127.0.0.1:8000/docs
+	@$(RUN)/lockstep redis start
+	@$(RUN)/lockstep serve
+
+ui: setup ## the Feast UI, http://127.0.0.1:8888
+	cd feature_repo && ../$(RUN)/feast ui --host 127.0.0.1
+
+mlflow: setup ## the MLflow UI, http://127.0.0.1:5000
+	$(RUN)/mlflow ui --host 127.0.0.1 --backend-store-uri sqlite:///.lockstep/mlflow.db
+
+clean: ## forget the data, not the environment
+	@test ! -x $(RUN)/lockstep || $(RUN)/lockstep redis stop || true
+	rm -rf .lockstep

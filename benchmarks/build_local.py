@@ -1,0 +1,84 @@
+"""Row `build_local`: both window tables of the real transactions against DuckDB."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from pathlib import Path
+from statistics import median
+
+from benchmarks.row import Goal, Measurement
+from benchmarks.timing import python, timed_run
+
+RUNS = 3
+_OURS = """
+import sys
+from pathlib import Path
+from feature_repo.definitions.fraud import WINDOW_SPECS
+from lockstep.jobs.build import build
+for spec in WINDOW_SPECS:
+    receipt = build(Path(sys.argv[1]), spec, progress=lambda what, share: None)
+    sys.stderr.write(f"  {receipt.table}: {receipt.seconds} s, {receipt.steps} steps\\n")
+    with open(sys.argv[2], "a") as times:
+        times.write(f"{receipt.seconds}\\n")
+"""
+_PEER = """
+import sys, time
+import duckdb
+lake, out, times = sys.argv[1:]
+views = [("customer_id", "amount_cents", "transactions"), ("terminal_id", "fraud", "verdicts")]
+for key, value, table in views:
+    started = time.monotonic()
+    db = duckdb.connect()
+    frames = ", ".join(
+        f"w{d} as (partition by {key} order by event_timestamp range between "
+        f"interval {d} day preceding and interval 1 microsecond preceding)" for d in (1, 7, 30)
+    )
+    columns = ", ".join(
+        f"count(*) over w{d}, sum({value}) over w{d}, avg({value}) over w{d}" for d in (1, 7, 30)
+    )
+    db.execute(
+        f"copy (select {key}, event_timestamp, {columns} "
+        f"from read_parquet('{lake}/fraud/{table}/*/part.parquet') window {frames}) "
+        f"to '{out}/{table}.parquet' (format parquet)"
+    )
+    with open(times, "a") as file:
+        file.write(f"{time.monotonic() - started}\\n")
+"""
+
+
+def measure() -> Measurement:
+    """Seconds inside each process, imports left out on both sides; our peak memory."""
+    with tempfile.TemporaryDirectory() as folder:
+        home = Path(folder)
+        env = {"LOCKSTEP_HOME": folder, "OMP_NUM_THREADS": str(os.cpu_count())}
+        timed_run(python("-m", "lockstep.cli", "ingest", "fraud", "--from", _real_file()), **env)
+        ours, peer, peaks = [], [], []
+        for run in range(RUNS):
+            mine, theirs = home / f"ours{run}", home / f"peer{run}"
+            _, peak = timed_run(python("-c", _OURS, str(home / "lake"), str(mine)), **env)
+            timed_run(python("-c", _PEER, str(home / "lake"), folder, str(theirs)), **env)
+            ours.append(_total(mine))
+            peer.append(_total(theirs))
+            peaks.append(peak)
+    return Measurement(
+        name="build_local",
+        ours=median(ours),
+        peer=median(peer),
+        unit="s",
+        rows=1_754_155,
+        goals=(Goal("ratio_to_peer", ">=", 0.25), Goal("peak_mb", "<=", 4000)),
+        extra={"peak_mb": median(peaks)},
+    )
+
+
+def _total(times: Path) -> float:
+    return sum(float(line) for line in times.read_text().split())
+
+
+def _real_file() -> str:
+    folder = os.environ.get("LOCKSTEP_REAL_DATA", "")
+    file = Path(folder) / "handbook_transactions.parquet"
+    if not file.is_file():
+        raise SystemExit("set LOCKSTEP_REAL_DATA to the folder of handbook_transactions.parquet")
+    return str(file)

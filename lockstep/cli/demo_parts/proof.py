@@ -1,0 +1,47 @@
+"""Recomputes what was served and counts the differences."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import polars as pl
+
+from lockstep.parity.compare import Comparison, compare
+from lockstep.settings import Settings
+from lockstep.windows.spec import EVENT_TIMESTAMP
+
+
+@dataclass(frozen=True)
+class Proof:
+    """The comparison, and how many rows had to be compared at their cut."""
+
+    comparison: Comparison
+    rows: int
+    at_cut: int
+
+
+def prove(
+    settings: Settings, transactions: pl.DataFrame, answers: Sequence[dict[str, Any]]
+) -> Proof:
+    """The served features of `answers` against the offline join for `transactions`."""
+    from feature_repo.definitions.fraud import WINDOW_SPECS, fraud_v1
+    from feature_repo.store import open_feature_store
+    from lockstep.lake.table import LakeTable
+    from lockstep.parity.recompute import recompute
+
+    tables = [(spec, LakeTable(settings.lake_dir, spec.table).scan()) for spec in WINDOW_SPECS]
+    store = open_feature_store(settings)
+    recomputed = recompute(store, fraud_v1.name, transactions, tables)
+    features = [
+        feature.name
+        for projection in fraud_v1.feature_view_projections
+        for feature in projection.features
+    ]
+    served = pl.DataFrame(
+        [{name: answer["features"][name]["value"] for name in features} for answer in answers],
+        infer_schema_length=None,
+    )
+    at_cut = (recomputed[EVENT_TIMESTAMP] != transactions[EVENT_TIMESTAMP]).sum()
+    return Proof(compare(served, recomputed, features), len(answers), int(at_cut))

@@ -1,0 +1,44 @@
+"""Which transactions the demo has scored: the first ones after each cut."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from lockstep.lake.table import LakeTable
+from lockstep.windows.spec import EVENT_TIMESTAMP
+
+KEYS = ("customer_id", "terminal_id")
+
+
+def transactions_after(lake_dir: Path, cut: datetime, count: int) -> pl.DataFrame:
+    """The first `count` transactions after `cut`, in time order, with what a caller knows."""
+    scan = LakeTable(lake_dir, "fraud/transactions").scan()
+    later = scan.filter(pl.col(EVENT_TIMESTAMP) > cut).sort(EVENT_TIMESTAMP, "transaction_id")
+    time = pl.col(EVENT_TIMESTAMP)
+    return (
+        later.head(count)
+        .select("transaction_id", *KEYS, EVENT_TIMESTAMP, "amount_cents")
+        .with_columns(transaction_time_us=time.to_physical(), cut=pl.lit(cut, time_type()))
+        .collect()
+    )
+
+
+def time_type() -> pl.Datetime:
+    """The type of every time in the lake."""
+    return pl.Datetime("us", "UTC")
+
+
+def bodies(transactions: pl.DataFrame) -> list[dict[str, Any]]:
+    """The request bodies of `POST /v1/fraud/predict`."""
+    return [
+        {
+            **{key: row[key] for key in KEYS},
+            "amount_cents": row["amount_cents"],
+            "event_timestamp": row[EVENT_TIMESTAMP].isoformat(),
+        }
+        for row in transactions.iter_rows(named=True)
+    ]

@@ -1,0 +1,51 @@
+"""What every test shares: the real files, and no silent skips."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Generator
+from pathlib import Path
+
+import pytest
+from hypothesis import settings
+
+# Skips that are accepted when CI=true, by reason. Keep it short; each needs a review.
+REVIEWED_SKIPS: frozenset[str] = frozenset()
+
+# Timing is never asserted in tests, so hypothesis must not do it either.
+settings.register_profile("lockstep", deadline=None)
+settings.load_profile("lockstep")
+
+
+def _real_data() -> Path | None:
+    folder = os.environ.get("LOCKSTEP_REAL_DATA")
+    return Path(folder) if folder and Path(folder).is_dir() else None
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Deselects tests on the real files where there are none."""
+    if _real_data() is not None:
+        return
+    without = [item for item in items if item.get_closest_marker("realdata")]
+    config.hook.pytest_deselected(items=without)
+    items[:] = [item for item in items if item not in without]
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Under CI=true a skip whose reason nobody reviewed is a failure."""
+    report = yield
+    if report.skipped and os.environ.get("CI") == "true" and not hasattr(report, "wasxfail"):
+        reason = report.longrepr[2] if isinstance(report.longrepr, tuple) else ""
+        if reason.removeprefix("Skipped: ") not in REVIEWED_SKIPS:
+            report.outcome = "failed"
+            report.longrepr = f"skipped under CI without review: {reason}"
+    return report
+
+
+@pytest.fixture(scope="session")
+def real_data_dir() -> Path:
+    """The folder of the real files; only for tests marked `realdata`."""
+    folder = _real_data()
+    assert folder is not None, "a test that asks for real files must be marked realdata"
+    return folder
