@@ -114,9 +114,7 @@ def _split_by_day(batch: pl.DataFrame) -> Iterator[tuple[date, pl.DataFrame]]:
         yield _EPOCH + timedelta(days=int(number)), ordered[int(start) : int(stop)]
 
 
-def _replace(
-    target: LakeTable, days: dict[date, list[pl.DataFrame]], progress: Progress
-) -> int:
+def _replace(target: LakeTable, days: dict[date, list[pl.DataFrame]], progress: Progress) -> int:
     size = 0
     for done, (day, parts) in enumerate(days.items(), start=1):
         size += target.write_day(day, pl.concat(parts))

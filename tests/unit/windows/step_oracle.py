@@ -37,7 +37,9 @@ def values_at(rows: Iterable[Row], spec: WindowSpec, t: int) -> dict[str, Any]:
     return answer
 
 
-def stored_steps(rows: Iterable[Row], spec: WindowSpec, *, start: int, end: int) -> list[dict[str, Any]]:
+def stored_steps(
+    rows: Iterable[Row], spec: WindowSpec, *, start: int, end: int
+) -> list[dict[str, Any]]:
     """Every stored version whose max(event, created) lies in [start, end), in table order."""
     rows = [row._replace(created=max(row.event, row.created)) for row in rows]
     stored = []
@@ -64,9 +66,7 @@ def _versions_of(s: int, rows: list[Row], spec: WindowSpec) -> list[dict[str, An
         known = [row for row in belonging if row.created <= known_as_of]
         if known_as_of < known_from:
             continue
-        expiries = [
-            row.event + w for row in known for w in spec.lengths_us if row.event + w > s
-        ]
+        expiries = [row.event + w for row in known for w in spec.lengths_us if row.event + w > s]
         found.append(
             {
                 "event_timestamp": s,

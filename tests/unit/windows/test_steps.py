@@ -156,9 +156,7 @@ def test_rows_that_arrive_together_give_one_version_each() -> None:
 
 
 def test_composite_and_text_keys_are_kept_apart() -> None:
-    spec = WindowSpec(
-        "w", "s", "pair", ("a", "b"), ("1m",), (Aggregation("count", what="event"),)
-    )
+    spec = WindowSpec("w", "s", "pair", ("a", "b"), ("1m",), (Aggregation("count", what="event"),))
     one = frame([Row(1, 0, 0, 0)]).drop("key")
     events = pl.concat(
         [one.with_columns(a=pl.lit(a), b=pl.lit(b)) for a, b in (("1", "23"), ("12", "3"))]
