@@ -1,0 +1,47 @@
+"""How a use case declares the columns of its files, and what can be wrong with a value."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import Literal
+
+ColumnType = Literal["integer", "decimal", "timestamp"]
+
+INT64_MAX = 2**63 - 1
+EPOCH_US = 0
+YEAR_2100_US = int(datetime(2100, 1, 1, tzinfo=UTC).timestamp()) * 1_000_000
+
+
+class Problem(StrEnum):
+    """Why a value, or the row that has it, is rejected."""
+
+    NULL = "null"
+    NOT_AN_INTEGER = "not_an_integer"
+    NOT_A_NUMBER = "not_a_number"
+    NOT_A_TIMESTAMP = "not_a_timestamp"
+    OTHER_ZONE = "other_zone"
+    TOO_PRECISE = "too_precise"
+    TOO_SMALL = "too_small"
+    TOO_LARGE = "too_large"
+    DUPLICATE_ID = "duplicate_id"
+    CONFLICTING_ID = "conflicting_id"
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column of a file and the int64 that is stored for it.
+
+    An `integer` is stored as it is; a `decimal` as value * 10**scale, exactly; a
+    `timestamp` as microseconds since 1970 UTC. `minimum` and `maximum` are inclusive and
+    in the stored unit. A column that is not `required` may be left out of a file.
+    """
+
+    name: str
+    type: ColumnType
+    minimum: int = 0
+    maximum: int = INT64_MAX
+    scale: int = 0
+    nullable: bool = False
+    required: bool = True

@@ -1,0 +1,105 @@
+"""What can be wrong with a whole file; a wrong row is rejected, not raised."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+
+from lockstep.errors import LockstepError
+
+
+class IngestError(LockstepError):
+    """A file that cannot be ingested; the lake is as it was before."""
+
+    @classmethod
+    def no_file(cls, path: Path) -> IngestError:
+        what = "is a folder, expected one file" if path.is_dir() else "does not exist"
+        return cls(f"{path} {what}", next_step="pass a parquet or text file with --from")
+
+    @classmethod
+    def malformed(cls, path: Path, expected: str, cause: object) -> IngestError:
+        return cls(
+            f"{path} cannot be read as {expected} ({str(cause).splitlines()[0]})",
+            next_step="export the file again",
+        )
+
+    @classmethod
+    def empty(cls, path: Path) -> IngestError:
+        return cls(f"{path} has no rows", next_step="export a range that has data")
+
+    @classmethod
+    def fields(cls, path: Path, *, rows: int, first: str, got: int, expected: int) -> IngestError:
+        return cls(
+            f"{path} has {rows:,} lines with another number of fields than {expected}, "
+            f"the first with {got}: {first[:80]!r}",
+            next_step=f"mend those lines, or write a header that names the {got} columns",
+        )
+
+    @classmethod
+    def unknown_columns(
+        cls, path: Path, unknown: Iterable[str], known: Iterable[str]
+    ) -> IngestError:
+        return cls(
+            f"{path} has unknown columns {list(unknown)[:5]}; known are {list(known)}",
+            next_step="drop or rename them (an index written by pandas: use index=False)",
+        )
+
+    @classmethod
+    def missing_columns(cls, path: Path, missing: Iterable[str], got: Iterable[str]) -> IngestError:
+        return cls(
+            f"{path} lacks the columns {list(missing)[:5]}; it has {list(got)[:12]}",
+            next_step="export them too, or rename the columns that hold them",
+        )
+
+    @classmethod
+    def repeated_columns(cls, path: Path, repeated: Iterable[str]) -> IngestError:
+        return cls(
+            f"{path} has the columns {list(repeated)[:5]} more than once (case is ignored)",
+            next_step="keep one of each",
+        )
+
+    @classmethod
+    def wrong_type(cls, column: str, got: object, expected: str) -> IngestError:
+        return cls(
+            f"column {column!r} is {got}, expected {expected}",
+            next_step="cast the column in the file, or export it as text",
+        )
+
+    @classmethod
+    def other_zone(cls, column: str, zone: str) -> IngestError:
+        return cls(
+            f"column {column!r} is in the time zone {zone}, expected UTC or none",
+            next_step=f"convert it, in pandas with df[{column!r}].dt.tz_convert('UTC')",
+        )
+
+    @classmethod
+    def too_many_rejected(
+        cls, path: Path, *, rejected: int, rows: int, allowed: float, reasons: str, next_step: str
+    ) -> IngestError:
+        return cls(
+            f"{path}: {rejected:,} of {rows:,} rows are bad, more than the allowed "
+            f"{allowed:.1%}: {reasons}",
+            next_step=next_step,
+        )
+
+    @classmethod
+    def out_of_range(cls, option: str, got: object, expected: str) -> IngestError:
+        return cls(f"{option} is {got}, expected {expected}", next_step=f"change --{option}")
+
+    @classmethod
+    def unbalanced(cls, rows_in: int, *, accounted: int) -> IngestError:
+        return cls(
+            f"{rows_in:,} rows came in, {accounted:,} are accounted for",
+            next_step="report this with the file: rows must never be lost",
+        )
+
+
+class UseCaseError(LockstepError):
+    """A use case that is not there."""
+
+    @classmethod
+    def unknown(cls, name: str, known: Iterable[str]) -> UseCaseError:
+        return cls(
+            f"there is no use case {name!r}; known are {sorted(known)}",
+            next_step="choose one of them",
+        )

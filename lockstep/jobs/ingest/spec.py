@@ -1,0 +1,50 @@
+"""What a use case declares so that its files can be ingested."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import polars as pl
+
+from lockstep.jobs.ingest.column import Column
+
+
+@dataclass(frozen=True)
+class OutputTable:
+    """A lake table and how its rows follow from valid ones.
+
+    `derive` gets the declared columns as int64 (times in microseconds), and
+    `created_timestamp` in any case; it returns one row for each, in order, with the
+    spec's key and an `event_timestamp` that says which day the row belongs to.
+    """
+
+    name: str
+    derive: Callable[[pl.DataFrame], pl.DataFrame]
+
+
+@dataclass(frozen=True)
+class IngestSpec:
+    """The columns of a use case's files, its key, and the tables in the order of writing.
+
+    `headerless` names the fields of text without a header. `event_time` is the column
+    that stands in for a missing `created_timestamp`. `rejected` names the side table.
+    """
+
+    use_case: str
+    columns: tuple[Column, ...]
+    headerless: tuple[str, ...]
+    key: tuple[str, ...]
+    event_time: str
+    tables: tuple[OutputTable, ...]
+    rejected: str
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Every declared column, in order."""
+        return tuple(column.name for column in self.columns)
+
+    @property
+    def required(self) -> tuple[str, ...]:
+        """The columns that every file must have."""
+        return tuple(column.name for column in self.columns if column.required)

@@ -1,0 +1,35 @@
+"""How a use case is found: a module of that name in a package, nothing to register."""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+from types import ModuleType
+
+from lockstep.jobs.ingest.errors import UseCaseError
+
+
+def load_use_case(package: str, name: str, *, entry: str) -> ModuleType:
+    """The module `name` of `package`, which defines `entry`.
+
+    Raises:
+        UseCaseError: no module of that name defines `entry`.
+
+    >>> load_use_case("lockstep.jobs.ingest", "fraud", entry="ingest_spec").__name__
+    'lockstep.jobs.ingest.fraud'
+    """
+    names = _module_names(package)
+    if name in names:
+        module = importlib.import_module(f"{package}.{name}")
+        if hasattr(module, entry):
+            return module
+    raise UseCaseError.unknown(name, _use_cases(package, names, entry))
+
+
+def _module_names(package: str) -> list[str]:
+    paths = importlib.import_module(package).__path__
+    return [module.name for module in pkgutil.iter_modules(paths)]
+
+
+def _use_cases(package: str, names: list[str], entry: str) -> list[str]:
+    return [n for n in names if hasattr(importlib.import_module(f"{package}.{n}"), entry)]
