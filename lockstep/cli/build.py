@@ -18,11 +18,11 @@ def build(
     """Builds every window table of USE_CASE from the lake's events."""
     from lockstep.cli.instants import utc_instant
     from lockstep.cli.progress import progress_shown
-    from lockstep.cli.use_cases import definitions_of
     from lockstep.jobs.build import build as build_table
     from lockstep.settings import Settings
+    from lockstep.use_cases import load_use_case
 
-    definitions = definitions_of(use_case)
+    definitions = load_use_case("feature_repo.definitions", use_case, entry="WINDOW_SPECS")
     until: datetime | None = utc_instant(end, "--end") if end else None
     lake_dir = Settings().lake_dir
     with progress_shown() as progress:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 
 from lockstep.errors import LockstepError
@@ -21,10 +20,6 @@ class UsageError(LockstepError):
     @classmethod
     def other_zone(cls, option: str, text: str) -> UsageError:
         return cls(f"{option} {text!r} is not UTC", next_step="convert it and end it with Z")
-
-    @classmethod
-    def unknown_use_case(cls, name: str, known: Sequence[str]) -> UsageError:
-        return cls(f"there is no use case {name!r}", next_step=f"use one of {list(known)}")
 
 
 class DemoError(LockstepError):

@@ -31,9 +31,9 @@ def generate(
     """Writes generated raw data of USE_CASE to a parquet file: the same seed, the same rows."""
     from lockstep.cli.progress import progress_shown
     from lockstep.jobs.generate.errors import GenerateError
-    from lockstep.jobs.ingest.parquet_file import replace_parquet
-    from lockstep.jobs.ingest.use_case import load_use_case
+    from lockstep.lake.parquet_file import replace_parquet
     from lockstep.settings import Settings
+    from lockstep.use_cases import load_use_case
 
     module = load_use_case("lockstep.jobs.generate", use_case, entry="generate")
     given = {

@@ -34,8 +34,8 @@ def ingest(
     from lockstep.jobs.ingest.rejected import RejectedTable
     from lockstep.jobs.ingest.run import ingest as run
     from lockstep.jobs.ingest.source import source_key
-    from lockstep.jobs.ingest.use_case import load_use_case
     from lockstep.settings import Settings
+    from lockstep.use_cases import load_use_case
 
     module = load_use_case("lockstep.jobs.ingest", use_case, entry="ingest_spec")
     spec = module.ingest_spec(label_delay_days=label_delay_days)

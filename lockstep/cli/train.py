@@ -31,6 +31,8 @@ def train(
     ] = 300,
 ) -> None:
     """Fits a model on what was known, judges it on later days and makes it the champion."""
+    import warnings
+
     from rich.console import Console
 
     from lockstep.cli.instants import utc_instant
@@ -45,6 +47,8 @@ def train(
         from training.run import train as run
         from training.use_case import load_use_case
 
+        # What libraries tell their callers' developers; Feast's import turns it on.
+        warnings.simplefilter("ignore")
         settings = Settings()
         chosen = load_use_case(use_case)
         options = TrainingOptions(

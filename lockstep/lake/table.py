@@ -23,6 +23,7 @@ import polars as pl
 from polars.exceptions import ComputeError
 
 from lockstep.lake.errors import LakeError
+from lockstep.lake.parquet_file import replace_parquet
 
 _PART = "part.parquet"
 _METADATA = "_table.json"
@@ -85,16 +86,7 @@ class LakeTable:
 
     def write_day(self, day: date, rows: pl.DataFrame) -> int:
         """Replaces one day's partition and returns its size in bytes."""
-        target = self.part(day)
-        target.parent.mkdir(parents=True, exist_ok=True)
-        temporary = target.with_name(f".{uuid.uuid4().hex}.tmp")
-        try:
-            rows.write_parquet(temporary, compression="zstd", compression_level=1)
-            size = temporary.stat().st_size
-            os.replace(temporary, target)  # noqa: PTH105  the atomic rename is the point
-        finally:
-            temporary.unlink(missing_ok=True)
-        return size
+        return replace_parquet(self.part(day), rows)
 
     def drop_days(self, days: Sequence[date]) -> None:
         """Removes whole partitions; days that are not there are left alone."""
@@ -111,7 +103,7 @@ class LakeTable:
         self.path.mkdir(parents=True, exist_ok=True)
         temporary = self.path / f".{uuid.uuid4().hex}.tmp"
         temporary.write_text(json.dumps(dict(metadata), indent=2, sort_keys=True) + "\n")
-        os.replace(temporary, self.path / _METADATA)  # noqa: PTH105  see write_day
+        os.replace(temporary, self.path / _METADATA)  # noqa: PTH105  see parquet_file
 
     def horizon(self) -> datetime | None:
         """The end of the last contiguous build: the table is exact for T < horizon."""

@@ -92,14 +92,3 @@ class IngestError(LockstepError):
             f"{rows_in:,} rows came in, {accounted:,} are accounted for",
             next_step="report this with the file: rows must never be lost",
         )
-
-
-class UseCaseError(LockstepError):
-    """A use case that is not there."""
-
-    @classmethod
-    def unknown(cls, name: str, known: Iterable[str]) -> UseCaseError:
-        return cls(
-            f"there is no use case {name!r}; known are {sorted(known)}",
-            next_step="choose one of them",
-        )

@@ -17,9 +17,9 @@ from pathlib import Path
 import polars as pl
 
 from lockstep.jobs.ingest.check import REASON
-from lockstep.jobs.ingest.parquet_file import replace_parquet
 from lockstep.jobs.ingest.source import ROW_NUMBER, Source
 from lockstep.lake.errors import LakeError
+from lockstep.lake.parquet_file import replace_parquet
 
 SOURCE_FILE = "source_file"
 

@@ -18,11 +18,11 @@ from raw_transactions import (
     write_parquet,
 )
 
-from lockstep.jobs.ingest.errors import IngestError, UseCaseError
+from lockstep.jobs.ingest.errors import IngestError
 from lockstep.jobs.ingest.fraud import ingest_spec
 from lockstep.jobs.ingest.run import ingest
-from lockstep.jobs.ingest.use_case import load_use_case
 from lockstep.lake.table import LakeTable
+from lockstep.use_cases import UseCaseError, load_use_case
 
 ROWS = good_rows(12)
 

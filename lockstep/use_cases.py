@@ -4,9 +4,21 @@ from __future__ import annotations
 
 import importlib
 import pkgutil
+from collections.abc import Iterable
 from types import ModuleType
 
-from lockstep.jobs.ingest.errors import UseCaseError
+from lockstep.errors import LockstepError
+
+
+class UseCaseError(LockstepError):
+    """A use case that is not there."""
+
+    @classmethod
+    def unknown(cls, name: str, known: Iterable[str]) -> UseCaseError:
+        return cls(
+            f"there is no use case {name!r}; known are {sorted(known)}",
+            next_step="choose one of them",
+        )
 
 
 def load_use_case(package: str, name: str, *, entry: str) -> ModuleType:

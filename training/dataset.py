@@ -1,0 +1,55 @@
+"""Labelled rows joined point-in-time with the features of their service, through Feast."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import polars as pl
+
+from training.errors import TrainingError
+
+if TYPE_CHECKING:
+    from feast import FeatureService, FeatureStore
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """Entity rows with one column a feature; null where nothing was known at T."""
+
+    rows: pl.DataFrame
+    feature_order: tuple[str, ...]
+
+
+def join_features(
+    store: FeatureStore, rows: pl.DataFrame, *, feature_service: str, row_id: str
+) -> Dataset:
+    """`rows` with the values that each feature of the service had at their T.
+
+    Raises:
+        TrainingError: the service was not applied, or the store lost or moved rows.
+    """
+    service = _feature_service(store, feature_service)
+    job = store.get_historical_features(entity_df=rows, features=service)
+    joined = pl.from_arrow(job.to_arrow())
+    if not isinstance(joined, pl.DataFrame) or not joined[row_id].equals(rows[row_id]):
+        raise TrainingError.rows_changed(rows.height, len(joined))
+    return Dataset(joined, feature_names(service))
+
+
+def feature_names(service: FeatureService) -> tuple[str, ...]:
+    """The names of a service's features, in the order in which the service lists them."""
+    return tuple(
+        feature.name
+        for projection in service.feature_view_projections
+        for feature in projection.features
+    )
+
+
+def _feature_service(store: FeatureStore, name: str) -> FeatureService:
+    from feast.errors import FeatureServiceNotFoundException
+
+    try:
+        return store.get_feature_service(name)
+    except FeatureServiceNotFoundException as error:
+        raise TrainingError.not_applied(name) from error

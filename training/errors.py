@@ -1,0 +1,55 @@
+"""What can keep a model from being trained."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from lockstep.errors import LockstepError
+
+
+class TrainingError(LockstepError):
+    """Data, definitions or a registry from which no model can come."""
+
+    @classmethod
+    def no_labels(cls, use_case: str, as_of: datetime) -> TrainingError:
+        return cls(
+            f"no label of {use_case!r} was known at {as_of.isoformat()}",
+            next_step="choose a later --as-of, or ingest the verdicts first",
+        )
+
+    @classmethod
+    def empty_fold(cls, fold: str, problem: str, next_step: str) -> TrainingError:
+        return cls(f"the {fold} rows are empty: {problem}", next_step=next_step)
+
+    @classmethod
+    def one_class(cls, fold: str, rows: int, positives: int) -> TrainingError:
+        return cls(
+            f"the {fold} rows have one class only: {positives:,} positives in {rows:,} rows",
+            next_step="use more days (--train-days, --test-days) or a later --as-of",
+        )
+
+    @classmethod
+    def bad_option(cls, option: str, got: object, expected: str) -> TrainingError:
+        return cls(f"{option} is {got}, expected {expected}", next_step=f"change {option}")
+
+    @classmethod
+    def not_applied(cls, feature_service: str) -> TrainingError:
+        return cls(
+            f"the feature registry has no feature service {feature_service!r}",
+            next_step="run `feast apply` in feature_repo/",
+        )
+
+    @classmethod
+    def rows_changed(cls, expected: int, got: int) -> TrainingError:
+        return cls(
+            f"the point-in-time join gave {got:,} rows for {expected:,}, or in another order",
+            next_step="use an offline store that answers one row out per row in, in order",
+        )
+
+
+class LeakError(LockstepError):
+    """A training set that knows the future; nothing may be fitted on it."""
+
+    @classmethod
+    def found(cls, problem: str) -> LeakError:
+        return cls(f"the split leaks: {problem}", next_step="split by time with `plan_split`")
