@@ -14,7 +14,7 @@ RUNS = 3
 _OURS = """
 import sys
 from pathlib import Path
-from feature_repo.definitions.fraud import WINDOW_SPECS
+from feature_repo.windows.fraud import WINDOW_SPECS
 from lockstep.jobs.build import build
 for spec in WINDOW_SPECS:
     receipt = build(Path(sys.argv[1]), spec, progress=lambda what, share: None)

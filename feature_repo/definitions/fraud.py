@@ -10,7 +10,7 @@ from feast.on_demand_feature_view import on_demand_feature_view
 from feast.types import Float64, Int64
 
 from feature_repo.step_view import step_view
-from lockstep.windows.spec import Aggregation, WindowSpec
+from feature_repo.windows.fraud import CUSTOMER_WINDOWS, TERMINAL_WINDOWS
 
 customer = Entity(
     name="customer", join_keys=["customer_id"], value_type=ValueType.INT64, description="A card."
@@ -21,32 +21,6 @@ terminal = Entity(
     value_type=ValueType.INT64,
     description="A point of sale.",
 )
-
-CUSTOMER_WINDOWS = WindowSpec(
-    name="customer_windows",
-    source="fraud/transactions",
-    entity="customer",
-    entity_keys=("customer_id",),
-    windows=("1d", "7d", "30d"),
-    aggregations=(
-        Aggregation("count", what="tx"),
-        Aggregation("sum", "amount_cents"),
-        Aggregation("mean", "amount_cents"),
-    ),
-)
-TERMINAL_WINDOWS = WindowSpec(
-    name="terminal_windows",
-    source="fraud/verdicts",
-    entity="terminal",
-    entity_keys=("terminal_id",),
-    windows=("1d", "7d", "30d"),
-    aggregations=(
-        Aggregation("count", what="verdict"),
-        Aggregation("sum", "fraud"),
-        Aggregation("rate", "fraud"),
-    ),
-)
-WINDOW_SPECS = (CUSTOMER_WINDOWS, TERMINAL_WINDOWS)
 
 customer_windows = step_view(
     CUSTOMER_WINDOWS,

@@ -22,7 +22,7 @@ def build(
     from lockstep.settings import Settings
     from lockstep.use_cases import load_use_case
 
-    definitions = load_use_case("feature_repo.definitions", use_case, entry="WINDOW_SPECS")
+    definitions = load_use_case("feature_repo.windows", use_case, entry="WINDOW_SPECS")
     until: datetime | None = utc_instant(end, "--end") if end else None
     lake_dir = Settings().lake_dir
     with progress_shown() as progress:

@@ -9,7 +9,7 @@ import duckdb
 import polars as pl
 import pytest
 
-from feature_repo.definitions.fraud import CUSTOMER_WINDOWS, TERMINAL_WINDOWS
+from feature_repo.windows.fraud import CUSTOMER_WINDOWS, TERMINAL_WINDOWS
 from lockstep.stores.asof import join_as_of
 from lockstep.windows.spec import WindowSpec
 from lockstep.windows.steps import steps

@@ -26,8 +26,9 @@ def prove(
     settings: Settings, transactions: pl.DataFrame, answers: Sequence[dict[str, Any]]
 ) -> Proof:
     """The served features of `answers` against the offline join for `transactions`."""
-    from feature_repo.definitions.fraud import WINDOW_SPECS, fraud_v1
+    from feature_repo.definitions.fraud import fraud_v1
     from feature_repo.store import open_feature_store
+    from feature_repo.windows.fraud import WINDOW_SPECS
     from lockstep.lake.table import LakeTable
     from lockstep.parity.recompute import recompute
 
