@@ -63,14 +63,14 @@ def _prepare_home(settings: Settings) -> None:
 
 def _learn_and_serve(settings: Settings, end: datetime, requests: int, seed: int) -> None:
     from lockstep.cli.demo_parts.api import serving
-    from lockstep.cli.demo_parts.commands import feast, lockstep, shown
+    from lockstep.cli.demo_parts.commands import feast, indented, lockstep, shown
     from lockstep.cli.demo_parts.proof import prove
 
     cuts = [end - timedelta(hours=12 * (k + 1)) for k in reversed(range(_CUTS))]
     # The API starts now and is ready once there is a model: its imports overlap with training.
     with serving(settings.home_dir / "serve.log") as api:
-        with shown("4. Register the feature definitions"):
-            feast(settings.feature_repo_dir, "apply")
+        with shown("4. Register the feature definitions with Feast"):
+            typer.echo(indented(feast(settings.feature_repo_dir, "apply")))
         with shown("5. Train on what was known before the first cut"):
             lockstep("train", "fraud", "--as-of", cuts[0].isoformat(), "--seed", str(seed))
         with shown(f"6. Materialise to Redis at {_CUTS} cuts and predict after each"):
@@ -95,7 +95,7 @@ def _predict_after(
         api.wait_until_ready()
         sent.append(transactions_after(settings.lake_dir, cut, count))
         answers += api.post("/v1/fraud/predict", bodies(sent[-1]))
-        typer.echo(f"  {len(answers):,} predictions over HTTP")
+        typer.echo(f"  {len(answers):,} predictions over HTTP so far")
     return pl.concat(sent), answers
 
 

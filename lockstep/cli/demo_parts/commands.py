@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import os
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import chdir, contextmanager, redirect_stderr, redirect_stdout
+from io import StringIO
 from pathlib import Path
 from shlex import join
 
@@ -34,25 +34,41 @@ def lockstep(*arguments: str) -> None:
     typer.main.get_command(app)(list(arguments), standalone_mode=False)
 
 
-def feast(repo: Path, *arguments: str) -> None:
-    """Runs `feast ARGUMENTS` from inside the feature repository.
+def feast(repo: Path, *arguments: str) -> str:
+    """Runs `feast ARGUMENTS` from inside the feature repository and returns what it printed.
 
     Raises:
         LockstepError: what our stores raise.
         ClickException: what Feast refuses.
     """
-    from feast.cli.cli import cli
+    from rich.console import Console
 
     _announce("feast", arguments)
-    before = Path.cwd()
+    with Console(stderr=True).status(f"feast {arguments[0]}"), _inside(repo):
+        from feast.cli.cli import cli
+
+        printed = StringIO()
+        with redirect_stdout(printed), redirect_stderr(printed):
+            cli(list(arguments), standalone_mode=False)
+    return printed.getvalue()
+
+
+@contextmanager
+def _inside(folder: Path) -> Iterator[None]:
+    """Works in `folder`; Feast adds it to the import path, which is undone too."""
     path = list(sys.path)
     try:
-        os.chdir(repo)
-        cli(list(arguments), standalone_mode=False)
+        with chdir(folder):
+            yield
     finally:
-        os.chdir(before)
         sys.path[:] = path
 
 
 def _announce(program: str, arguments: tuple[str, ...]) -> None:
     typer.secho(f"  $ {program} {join(arguments)}", fg="cyan")
+
+
+def indented(text: str) -> str:
+    """The lines of `text` that say something, moved in; warnings of libraries left out."""
+    lines = [line for line in text.splitlines() if line.strip()]
+    return "\n".join(f"  {line}" for line in lines if "arning" not in line)
