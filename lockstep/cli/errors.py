@@ -37,8 +37,8 @@ class DemoError(LockstepError):
         return cls(f"the API ended with code {code}", next_step=f"read {log}")
 
     @classmethod
-    def api_not_ready(cls, seconds: float, log: Path) -> DemoError:
-        return cls(f"the API was not ready within {seconds:.0f} s", next_step=f"read {log}")
+    def api_not_ready(cls, seconds: float, why: str, log: Path) -> DemoError:
+        return cls(f"the API was not ready within {seconds:.0f} s: {why}", next_step=f"read {log}")
 
     @classmethod
     def refused(cls, path: str, status: int, answer: str) -> DemoError:

@@ -31,16 +31,15 @@ class Api:
         """Returns once `/ready` answers 200.
 
         Raises:
-            DemoError: it ended, or was not ready in time.
+            DemoError: it ended, or was not ready in time; says why.
         """
         deadline = time.monotonic() + _READY_SECONDS
-        while time.monotonic() < deadline:
+        while (why := _unready(self.port)) is not None:
             if self.process.poll() is not None:
                 raise DemoError.api_ended(self.process.returncode, self.log)
-            if _answers_ready(self.port):
-                return
+            if time.monotonic() > deadline:
+                raise DemoError.api_not_ready(_READY_SECONDS, why, self.log)
             time.sleep(0.1)
-        raise DemoError.api_not_ready(_READY_SECONDS, self.log)
 
     def post(self, path: str, bodies: Sequence[dict[str, Any]]) -> Iterator[dict[str, Any]]:
         """The answers to `bodies`, one request after another on one connection.
@@ -64,7 +63,7 @@ class Api:
 def serving(log: Path) -> Iterator[Api]:
     """`lockstep serve` on a free port of 127.0.0.1, ended on leaving."""
     port = _free_port()
-    command = [sys.executable, "-m", "lockstep.cli", "serve", "--port", str(port)]
+    command = [Path(sys.executable).with_name("lockstep"), "serve", "--port", str(port)]
     with log.open("wb") as output:
         process = subprocess.Popen(command, stdout=output, stderr=subprocess.STDOUT)
     try:
@@ -80,12 +79,14 @@ def _free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def _answers_ready(port: int) -> bool:
+def _unready(port: int) -> str | None:
+    """Why `/ready` does not answer 200; None if it does."""
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
     try:
         connection.request("GET", "/ready")
-        return connection.getresponse().status == 200
-    except OSError:
-        return False
+        response = connection.getresponse()
+        return None if response.status == 200 else response.read().decode()
+    except OSError as error:
+        return str(error)
     finally:
         connection.close()
