@@ -109,6 +109,6 @@ def test_the_commands_for_ones_own_data_work_as_written(tmp_path: Path) -> None:
     )
     with embedded_redis() as url:
         run(script, tmp_path, project(tmp_path, url))
-    answer = json.loads((tmp_path / "answer.json").read_text())
+    answer = json.loads((tmp_path / "feature_repo" / "answer.json").read_text())
     assert answer["decision"] in {"allow", "block"}
     assert len(answer["features"]) == 25
