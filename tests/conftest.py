@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Generator
+from collections.abc import Generator, Iterator
 from pathlib import Path
 
 import pytest
@@ -49,3 +49,22 @@ def real_data_dir() -> Path:
     folder = _real_data()
     assert folder is not None, "a test that asks for real files must be marked realdata"
     return folder
+
+
+@pytest.fixture(scope="session")
+def redis_server() -> Iterator[str]:
+    """The address of one real Redis for the whole run."""
+    from lockstep.stores.embedded_redis import embedded_redis
+
+    with embedded_redis() as url:
+        yield url
+
+
+@pytest.fixture
+def redis_url(redis_server: str) -> str:
+    """The address of a real Redis with nothing in it."""
+    from redis import Redis
+
+    with Redis.from_url(redis_server) as client:
+        client.flushall()
+    return redis_server

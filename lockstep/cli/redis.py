@@ -7,29 +7,32 @@ from typing import Annotated
 
 import typer
 
-from lockstep.settings import EMBEDDED_REDIS_PORT, Settings
-
 app = typer.Typer(help="The embedded Redis, on 127.0.0.1 only.", no_args_is_help=True)
 
-Port = Annotated[int, typer.Option(min=1, max=65535, help="The port to listen on.")]
+Port = Annotated[
+    int | None,
+    typer.Option(min=1, max=65535, show_default="6390", help="The port to listen on."),
+]
 
 
 @app.command()
-def start(port: Port = EMBEDDED_REDIS_PORT) -> None:
+def start(port: Port = None) -> None:
     """Start the embedded Redis in the background; its data stay under .lockstep/redis."""
+    from lockstep.settings import EMBEDDED_REDIS_PORT, Settings
     from lockstep.stores.embedded_redis import EmbeddedRedis
 
     if _says_redis_url():
         return
-    server = EmbeddedRedis(Settings().home_dir / "redis").start(port)
+    server = EmbeddedRedis(Settings().home_dir / "redis").start(port or EMBEDDED_REDIS_PORT)
     typer.echo(f"Redis is up at {server.url} (pid {server.pid}).")
-    if port != EMBEDDED_REDIS_PORT:
+    if port not in (None, EMBEDDED_REDIS_PORT):
         typer.echo(f"Tell the other commands: export REDIS_URL={server.url}")
 
 
 @app.command()
 def stop() -> None:
     """Save and stop the embedded Redis."""
+    from lockstep.settings import Settings
     from lockstep.stores.embedded_redis import EmbeddedRedis
 
     server = EmbeddedRedis(Settings().home_dir / "redis").stop()
@@ -42,6 +45,7 @@ def stop() -> None:
 @app.command()
 def status() -> None:
     """Say which Redis is used, and whether it answers; exit code 2 when it does not."""
+    from lockstep.settings import Settings
     from lockstep.stores.embedded_redis import EmbeddedRedis
     from lockstep.stores.redis_connection import connect, redis_errors
 

@@ -1,0 +1,208 @@
+"""What can be wrong between Feast, the lake and the online store."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from urllib.parse import urlsplit, urlunsplit
+
+from lockstep.errors import LockstepError
+
+
+class EntityFrameError(LockstepError):
+    """An entity frame that cannot be joined as it stands."""
+
+    @classmethod
+    def wrong_kind(cls, got: object) -> EntityFrameError:
+        return cls(
+            f"the entity frame is {type(got).__name__}, expected a pandas, Arrow or Polars table",
+            next_step="load the rows first; SQL and date ranges without entities are not read",
+        )
+
+    @classmethod
+    def missing_columns(cls, missing: Iterable[str], got: Sequence[str]) -> EntityFrameError:
+        return cls(
+            f"the entity frame lacks {sorted(missing)[:5]}; it has {list(got)[:12]}",
+            next_step="add the join keys of every requested view, and event_timestamp",
+        )
+
+    @classmethod
+    def name_taken(cls, columns: Iterable[str]) -> EntityFrameError:
+        return cls(
+            f"the entity frame already has columns named like features: {sorted(columns)[:5]}",
+            next_step="rename or drop them, or ask for full_feature_names=True",
+        )
+
+    @classmethod
+    def duplicate_columns(cls, columns: Iterable[str]) -> EntityFrameError:
+        return cls(
+            f"the entity frame has columns of the same name: {sorted(columns)[:5]}",
+            next_step="rename or drop one of each",
+        )
+
+    @classmethod
+    def nulls(cls, column: str, count: int) -> EntityFrameError:
+        return cls(
+            f"column {column!r} of the entity frame has {count:,} nulls, expected none",
+            next_step="fill or drop those rows",
+        )
+
+    @classmethod
+    def wrong_type(cls, column: str, got: object, expected: object) -> EntityFrameError:
+        return cls(
+            f"column {column!r} of the entity frame is {got}, expected {expected}",
+            next_step="convert it before the join",
+        )
+
+    @classmethod
+    def unreadable(cls, cause: Exception) -> EntityFrameError:
+        return cls(
+            f"the entity frame cannot be read as a table ({cause})",
+            next_step="give every column one type",
+        )
+
+    @classmethod
+    def known_too_early(cls, count: int) -> EntityFrameError:
+        return cls(
+            f"known_as_of is before event_timestamp in {count:,} rows",
+            next_step="use known_as_of >= event_timestamp: T is known at T",
+        )
+
+
+class SourceError(LockstepError):
+    """A data source whose rows cannot be read."""
+
+    @classmethod
+    def missing(cls, path: Path) -> SourceError:
+        return cls(
+            f"there is no parquet at {path}",
+            next_step="run `lockstep build`, or mend the path of the FileSource",
+        )
+
+    @classmethod
+    def missing_columns(cls, path: Path, missing: Iterable[str], got: Iterable[str]) -> SourceError:
+        return cls(
+            f"{path} lacks {sorted(missing)[:5]}; it has {list(got)[:12]}",
+            next_step="build it again, or mend the schema of the feature view",
+        )
+
+    @classmethod
+    def wrong_type(cls, path: Path, column: str, got: object, expected: object) -> SourceError:
+        return cls(
+            f"column {column!r} of {path} is {got}, expected {expected}",
+            next_step="mend the schema of the feature view, or write the column as declared",
+        )
+
+    @classmethod
+    def unreadable(cls, path: Path, cause: Exception) -> SourceError:
+        return cls(
+            f"{path} cannot be read as parquet ({cause})",
+            next_step="build or copy it again",
+        )
+
+    @classmethod
+    def unsupported(cls, source: object, expected: str) -> SourceError:
+        return cls(
+            f"the data source {source} cannot be read, expected {expected}",
+            next_step="declare the view over a FileSource of parquet",
+        )
+
+
+class MaterializeError(LockstepError):
+    """A materialisation that would leave the online store silently wrong."""
+
+    @classmethod
+    def no_rows(cls, view: str, path: Path, start: object, end: object) -> MaterializeError:
+        return cls(
+            f"{view} has no rows from {start} to {end} in {path}; nothing was written",
+            next_step="check the dates, or set `allow_empty: true` in batch_engine",
+        )
+
+    @classmethod
+    def transformed_view(cls, view: str) -> MaterializeError:
+        return cls(
+            f"{view} has a transformation or aggregations, expected finished columns",
+            next_step="compute it with `lockstep build`, or use another batch_engine for it",
+        )
+
+    @classmethod
+    def bad_options(cls, cause: Exception) -> MaterializeError:
+        return cls(
+            f"batch_engine cannot be read ({cause})",
+            next_step="mend feature_store.yaml; it knows `type` and `allow_empty`",
+        )
+
+
+class EntityKeyError(LockstepError):
+    """An entity id that cannot be a key of the online store."""
+
+    @classmethod
+    def missing(cls, column: str, got: Iterable[str]) -> EntityKeyError:
+        return cls(
+            f"the entity row lacks {column!r}; it has {sorted(got)[:12]}",
+            next_step="send every join key of the feature service",
+        )
+
+    @classmethod
+    def wrong_value(cls, column: str, got: object, expected: str) -> EntityKeyError:
+        return cls(
+            f"{column} is {got!r}, expected {expected}",
+            next_step="send the id as the feature view declares it",
+        )
+
+
+class ReadPlanError(LockstepError):
+    """Feature views that cannot be read together."""
+
+    @classmethod
+    def name_clash(cls, feature: str, views: Iterable[str]) -> ReadPlanError:
+        return cls(
+            f"the feature {feature!r} comes from several views: {sorted(views)}",
+            next_step="ask for only one, or for full_feature_names=True where that is offered",
+        )
+
+    @classmethod
+    def unknown_features(cls, view: str, missing: Iterable[str]) -> ReadPlanError:
+        return cls(
+            f"the view {view!r} has no features {sorted(missing)[:5]}",
+            next_step="mend the feature service, or apply the definitions again",
+        )
+
+    @classmethod
+    def bad_key_type(cls, key: str, got: object) -> ReadPlanError:
+        return cls(
+            f"the join key {key!r} is {got}, expected an integer, string, bytes or time",
+            next_step="mend the entity's value_type",
+        )
+
+
+class StoreUnavailableError(LockstepError):
+    """The online store does not answer, or refuses."""
+
+    @classmethod
+    def redis(cls, url: str, cause: Exception) -> StoreUnavailableError:
+        return cls(
+            f"Redis at {without_password(url)} does not serve ({cause})",
+            next_step="run `lockstep redis start`, or set REDIS_URL to a Redis that is up",
+        )
+
+    @classmethod
+    def bad_url(cls, url: str, cause: Exception) -> StoreUnavailableError:
+        return cls(
+            f"{without_password(url)!r} is not the address of a Redis ({cause})",
+            next_step="set REDIS_URL as redis://host:port/0, rediss://... or unix:///path",
+        )
+
+
+def without_password(url: str) -> str:
+    """The address without what must not be shown.
+
+    >>> without_password("rediss://lock:secret@cache:6380/1")
+    'rediss://lock:***@cache:6380/1'
+    """
+    parts = urlsplit(url)
+    credentials, at, host = parts.netloc.rpartition("@")
+    if not at:
+        return url
+    user = credentials.partition(":")[0]
+    return urlunsplit(parts._replace(netloc=f"{user}:***@{host}"))

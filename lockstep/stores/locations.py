@@ -1,0 +1,41 @@
+"""Where the lake and Redis of a Feast repository are.
+
+The repository's own file says so; the environment moves them (`LOCKSTEP_HOME`,
+`REDIS_URL`), as it does for every other part of a project.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from feast import RepoConfig
+
+from lockstep.settings import Settings
+
+
+def repo_path(config: RepoConfig) -> Path:
+    """The folder with feature_store.yaml; the working directory for a store without one."""
+    return Path(config.repo_path or Path.cwd())
+
+
+def lake_root(config: RepoConfig) -> Path:
+    """What the relative path of a FileSource is relative to.
+
+    The `lake` of the offline store, itself relative to the repository, or the lake under
+    `LOCKSTEP_HOME` where that is set. Without `lake`, as Feast has it: the repository.
+    """
+    # Feast's own offline stores have no lake.
+    lake = getattr(config.offline_store, "lake", None)
+    if lake is None:
+        return repo_path(config)
+    settings = _settings(config)
+    return settings.lake_dir if settings.home else repo_path(config) / lake
+
+
+def redis_url(config: RepoConfig) -> str:
+    """The `redis_url` of the online store, else `REDIS_URL`, else the embedded server's."""
+    return str(config.online_store.redis_url or _settings(config).redis_url)
+
+
+def _settings(config: RepoConfig) -> Settings:
+    return Settings(project_dir=repo_path(config).resolve().parent)

@@ -1,0 +1,212 @@
+"""The offline store: point-in-time joins in Polars over the lake's parquet.
+
+    offline_store:
+      type: lockstep.stores.offline.LockstepOfflineStore
+      exclude_created_after: true      # off by default, as in Feast
+      lake: ../.lockstep/lake          # default: this repository, as in Feast
+
+Exactly one row out per entity row, in order. Rows created after T are not seen where
+`exclude_created_after` or `filter_by_created_timestamp` says so; an entity frame may
+move that limit with a column `known_as_of` (not before event_timestamp): what would be
+known of T later on.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from typing import Any
+
+import polars as pl
+from feast import FeatureView, OnDemandFeatureView, RepoConfig
+from feast.data_source import DataSource
+from feast.feature_view import DUMMY_ENTITY_ID, DUMMY_ENTITY_VAL
+from feast.infra.offline_stores.offline_store import OfflineStore, RetrievalJob, RetrievalMetadata
+from feast.infra.registry.base_registry import BaseRegistry
+from feast.repo_config import FeastConfigBaseModel
+from feast.utils import _get_requested_feature_views_to_features_dict
+
+from lockstep.stores.asof import KNOWN_AS_OF
+from lockstep.stores.entity_frame import entity_frame
+from lockstep.stores.errors import EntityFrameError, ReadPlanError, SourceError
+from lockstep.stores.locations import lake_root
+from lockstep.stores.newest import newest_per_key
+from lockstep.stores.retrieval_job import LockstepRetrievalJob, arrow_table
+from lockstep.stores.source_table import SourceTable
+from lockstep.stores.view_join import ViewJoin
+from lockstep.stores.view_table import ViewTable
+from lockstep.windows.spec import EVENT_TIMESTAMP
+
+logger = logging.getLogger(__name__)
+
+
+class LockstepOfflineStoreConfig(FeastConfigBaseModel):  # type: ignore[misc]  # Feast: no types
+    """The settings of `offline_store` in feature_store.yaml."""
+
+    type: str = "lockstep.stores.offline.LockstepOfflineStore"
+    exclude_created_after: bool = False
+    lake: str | None = None
+
+
+class LockstepOfflineStore(OfflineStore):  # type: ignore[misc]  # Feast ships no types
+    """Feast's offline store over local parquet: a file, a folder, or a table of the lake."""
+
+    supports_filter_by_created_timestamp = True
+
+    @staticmethod
+    def get_historical_features(
+        config: RepoConfig,
+        feature_views: list[FeatureView],
+        feature_refs: list[str],
+        entity_df: object,
+        registry: BaseRegistry,
+        project: str,
+        full_feature_names: bool = False,
+        filter_by_created_timestamp: bool = False,
+        **ranges: datetime,
+    ) -> RetrievalJob:
+        """A job whose rows are the entities' with the features that were known at each T.
+
+        Raises:
+            EntityFrameError: not a table, or a key or time is absent or of another type.
+            ReadPlanError: two views have a feature of one name; ask for full names.
+        """
+        entities = entity_frame(entity_df)
+        on_demand = OnDemandFeatureView.get_requested_odfvs(feature_refs, project, registry)
+        joins = _view_joins(config, feature_views, feature_refs, on_demand, full_feature_names)
+        _check(entities, joins)
+        exclude = filter_by_created_timestamp or config.offline_store.exclude_created_after
+        return LockstepRetrievalJob(
+            lambda: _joined(entities, joins, exclude=exclude),
+            lake=lake_root(config),
+            full_feature_names=full_feature_names,
+            on_demand_feature_views=on_demand,
+            metadata=_metadata(entities, feature_refs),
+        )
+
+    @staticmethod
+    def pull_latest_from_table_or_query(
+        config: RepoConfig,
+        data_source: DataSource,
+        join_key_columns: list[str],
+        feature_name_columns: list[str],
+        timestamp_field: str,
+        created_timestamp_column: str | None,
+        start_date: datetime,
+        end_date: datetime,
+    ) -> RetrievalJob:
+        """A job whose rows are the newest of each key from start to end, both included."""
+        table = SourceTable.of(data_source, lake_root(config))
+        columns = _columns(
+            join_key_columns, feature_name_columns, timestamp_field, created_timestamp_column
+        )
+
+        def evaluate() -> pl.DataFrame:
+            rows = table.scan_between(columns, timestamp_field, start_date, end_date)
+            newest = newest_per_key(
+                rows, join_key_columns, event=timestamp_field, created=created_timestamp_column
+            )
+            if not join_key_columns:
+                newest = newest.with_columns(pl.lit(DUMMY_ENTITY_VAL).alias(DUMMY_ENTITY_ID))
+            return table.collect(newest)
+
+        return LockstepRetrievalJob(evaluate, lake=lake_root(config))
+
+    @staticmethod
+    def pull_all_from_table_or_query(
+        config: RepoConfig,
+        data_source: DataSource,
+        join_key_columns: list[str],
+        feature_name_columns: list[str],
+        timestamp_field: str,
+        created_timestamp_column: str | None = None,
+        start_date: datetime | None = None,
+        end_date: datetime | None = None,
+    ) -> RetrievalJob:
+        """A job whose rows are all those from start to end, both included, in table order."""
+        table = SourceTable.of(data_source, lake_root(config))
+        columns = _columns(
+            join_key_columns, feature_name_columns, timestamp_field, created_timestamp_column
+        )
+
+        def evaluate() -> pl.DataFrame:
+            return table.collect(table.scan_between(columns, timestamp_field, start_date, end_date))
+
+        return LockstepRetrievalJob(evaluate, lake=lake_root(config))
+
+    def validate_data_source(self, config: RepoConfig, data_source: DataSource) -> None:
+        """Checks a source as far as it can be: a table may be built after `feast apply`.
+
+        Raises:
+            SourceError: not local parquet, unreadable, or without its timestamp column.
+        """
+        table = SourceTable.of(data_source, lake_root(config))
+        if not table.path.exists():
+            logger.warning("%s is not there yet; build it before it is read", table.path)
+            return
+        mapped = (data_source.field_mapping or {}).values()
+        missing = {data_source.timestamp_field} - {"", *table.schema(), *mapped}
+        if missing:
+            raise SourceError.missing_columns(table.path, missing, table.schema())
+
+    def get_table_column_names_and_types_from_data_source(
+        self, config: RepoConfig, data_source: DataSource
+    ) -> Iterable[tuple[str, str]]:
+        """The columns and their Arrow types, for views that declare no schema."""
+        table = SourceTable.of(data_source, lake_root(config))
+        schema = arrow_table(table.schema().to_frame()).schema
+        return [(field.name, str(field.type)) for field in schema]
+
+
+def _view_joins(
+    config: RepoConfig,
+    feature_views: Sequence[FeatureView],
+    feature_refs: Sequence[str],
+    on_demand: Sequence[OnDemandFeatureView],
+    full_feature_names: bool,
+) -> list[ViewJoin]:
+    requested, _ = _get_requested_feature_views_to_features_dict(
+        feature_refs, feature_views, on_demand
+    )
+    lake = lake_root(config)
+    return [
+        ViewJoin(ViewTable(view, lake), tuple(dict.fromkeys(features)), full_feature_names)
+        for view, features in requested.items()
+    ]
+
+
+def _check(entities: pl.DataFrame, joins: Sequence[ViewJoin]) -> None:
+    owners: dict[str, str] = {}
+    for join in joins:
+        join.keys(entities)
+        for column in join.columns.values():
+            if column in owners:
+                raise ReadPlanError.name_clash(column, [owners[column], join.table.view.name])
+            owners[column] = join.table.view.name
+    taken = owners.keys() & set(entities.columns)
+    if taken:
+        raise EntityFrameError.name_taken(taken)
+
+
+def _joined(entities: pl.DataFrame, joins: Sequence[ViewJoin], *, exclude: bool) -> pl.DataFrame:
+    rows = entities
+    if exclude and KNOWN_AS_OF not in entities.columns:
+        rows = entities.with_columns(pl.col(EVENT_TIMESTAMP).alias(KNOWN_AS_OF))
+    return pl.concat([entities, *(join.join(rows) for join in joins)], how="horizontal")
+
+
+def _metadata(entities: pl.DataFrame, feature_refs: Sequence[str]) -> RetrievalMetadata:
+    at: Any = entities.get_column(EVENT_TIMESTAMP)
+    return RetrievalMetadata(
+        features=list(feature_refs),
+        keys=[name for name in entities.columns if name != EVENT_TIMESTAMP],
+        min_event_timestamp=at.min(),
+        max_event_timestamp=at.max(),
+    )
+
+
+def _columns(
+    keys: Sequence[str], features: Sequence[str], timestamp: str, created: str | None
+) -> list[str]:
+    return list(dict.fromkeys([*keys, *features, timestamp, *([created] if created else [])]))

@@ -1,0 +1,72 @@
+"""What was read of an entity, and what each value is worth at T."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+from lockstep.contract.status import FeatureStatus, status_at
+
+_SECOND_US = 1_000_000
+
+
+@dataclass(frozen=True)
+class ViewRead:
+    """One view's row of one entity. `event_us` is None where nothing was ever written.
+
+    `values` has None for a null; a feature that is not in it was never written, although
+    the row was. Times are microseconds UTC.
+    """
+
+    features: tuple[str, ...]
+    event_us: int | None = None
+    created_us: int | None = None
+    valid_until_us: int | None = None
+    horizon_us: int | None = None
+    ttl_us: int | None = None
+    max_age_us: int | None = None
+    values: Mapping[str, Any] = field(default_factory=dict)
+
+    def age_seconds(self, t_us: int) -> float | None:
+        """How far T is past what the store vouches for; None where it vouches for nothing."""
+        if self.horizon_us is None:
+            return None
+        return max(0, t_us - self.horizon_us) / _SECOND_US
+
+    def status(self, feature: str, t_us: int) -> FeatureStatus:
+        """The status of one feature at T."""
+        return status_at(
+            t_us,
+            event_us=self.event_us if feature in self.values else None,
+            is_null=self.values.get(feature) is None,
+            ttl_us=self.ttl_us,
+            valid_until_us=self.valid_until_us,
+            horizon_us=self.horizon_us,
+            max_age_us=self.max_age_us,
+        )
+
+
+class FeatureValue(NamedTuple):
+    """A feature as a model may see it at T: the value is None unless its status keeps it."""
+
+    value: Any
+    status: FeatureStatus
+    age_seconds: float | None
+
+
+def statuses(reads: Iterable[ViewRead], t_us: int) -> dict[str, FeatureValue]:
+    """Every feature of `reads` (an entity's views) at T, in their order.
+
+    >>> read = ViewRead(("n",), event_us=5, horizon_us=3_000_000, values={"n": 7})
+    >>> statuses([read], 4_500_000)["n"]
+    FeatureValue(value=7, status=<FeatureStatus.PRESENT: 'PRESENT'>, age_seconds=1.5)
+    """
+    known = {}
+    for read in reads:
+        age = read.age_seconds(t_us)
+        for feature in read.features:
+            status = read.status(feature, t_us)
+            value = read.values.get(feature) if status.keeps_value else None
+            known[feature] = FeatureValue(value, status, age)
+    return known

@@ -1,0 +1,103 @@
+"""Connections to Redis that fail soon and say what to do."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import AbstractAsyncContextManager, AbstractContextManager, contextmanager
+from typing import Any, Protocol, cast
+
+from redis import Redis, RedisError
+from redis import asyncio as redis_asyncio
+from redis.asyncio.retry import Retry as AsyncRetry
+from redis.backoff import NoBackoff
+from redis.retry import Retry
+
+from lockstep.stores.errors import StoreUnavailableError
+
+CONNECT_TIMEOUT_SECONDS = 2.0
+READ_TIMEOUT_SECONDS = 5.0
+
+# One retry at once: a connection that a restarted server has dropped is replaced, and a
+# server that is down is reported in time for the caller's own deadline.
+_RETRIES = 1
+
+
+Part = bytes | str | int
+
+
+class Pipeline(Protocol):
+    """Commands that go out together and whose answers come back together, in order."""
+
+    def execute_command(self, *parts: Part) -> Any: ...
+
+    def execute(self) -> list[Any]: ...
+
+
+class RedisClient(Protocol):
+    """What is used of a client; its keys are bytes, which redis-py's own types leave out."""
+
+    def execute_command(self, *parts: Part) -> Any: ...
+
+    def pipeline(self, transaction: bool) -> AbstractContextManager[Pipeline]: ...
+
+    def scan_iter(self, match: bytes, count: int) -> Iterator[bytes]: ...
+
+
+class AsyncPipeline(Protocol):
+    """The same for asyncio."""
+
+    def execute_command(self, *parts: Part) -> Any: ...
+
+    async def execute(self) -> list[Any]: ...
+
+
+class AsyncRedisClient(Protocol):
+    """The same for asyncio."""
+
+    async def execute_command(self, *parts: Part) -> Any: ...
+
+    def pipeline(self, transaction: bool) -> AbstractAsyncContextManager[AsyncPipeline]: ...
+
+    async def aclose(self) -> None: ...
+
+
+def connect(url: str) -> RedisClient:
+    """A client for redis://, rediss:// or unix://; it connects when first used.
+
+    Raises:
+        StoreUnavailableError: `url` is not such an address.
+    """
+    try:
+        client = Redis.from_url(
+            url, retry=Retry(NoBackoff(), _RETRIES), **_timeouts(READ_TIMEOUT_SECONDS)
+        )
+    except ValueError as error:
+        raise StoreUnavailableError.bad_url(url, error) from error
+    return cast(RedisClient, client)
+
+
+def connect_async(url: str, *, timeout_seconds: float = READ_TIMEOUT_SECONDS) -> AsyncRedisClient:
+    """The same for asyncio; it belongs to the event loop that first uses it.
+
+    Raises:
+        StoreUnavailableError: `url` is not such an address.
+    """
+    retry = AsyncRetry(NoBackoff(), _RETRIES)
+    try:
+        client = redis_asyncio.Redis.from_url(url, retry=retry, **_timeouts(timeout_seconds))
+    except ValueError as error:
+        raise StoreUnavailableError.bad_url(url, error) from error
+    return cast(AsyncRedisClient, client)
+
+
+@contextmanager
+def redis_errors(url: str) -> Iterator[None]:
+    """Turns what Redis or the network raises into a `StoreUnavailableError`."""
+    try:
+        yield
+    except (RedisError, OSError) as error:
+        raise StoreUnavailableError.redis(url, error) from error
+
+
+def _timeouts(read_seconds: float) -> dict[str, Any]:
+    return {"socket_connect_timeout": CONNECT_TIMEOUT_SECONDS, "socket_timeout": read_seconds}

@@ -1,0 +1,78 @@
+"""A project of its own for each test: our feature repository and a lake written by hand."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import polars as pl
+
+from feature_repo.windows.fraud import CUSTOMER_WINDOWS, TERMINAL_WINDOWS
+from lockstep.lake.table import LakeTable
+from lockstep.settings import Settings
+from lockstep.windows.spec import WindowSpec
+
+REPOSITORY = Path(__file__).parents[2] / "feature_repo"
+T0 = datetime(2018, 4, 1, tzinfo=UTC)
+HOUR = timedelta(hours=1)
+
+
+@dataclass(frozen=True)
+class Step:
+    """One step, `at` and `created` in hours after T0; its features are made from `value`."""
+
+    key: int
+    at: float
+    value: int | None
+    created: float | None = None
+
+
+STEPS = (Step(1, 1, 10), Step(1, 30, 20), Step(2, 2, 30), Step(2, 3, None), Step(2, 3, 40, 50))
+
+
+def make_project(folder: Path) -> Settings:
+    """The settings of a copy of our repository in `folder`, with nothing in its lake."""
+    ignored = shutil.ignore_patterns("__pycache__")
+    shutil.copytree(REPOSITORY, folder / "feature_repo", ignore=ignored)
+    return Settings(project_dir=folder, home=None)
+
+
+def write_steps(
+    settings: Settings,
+    *,
+    horizon: datetime = T0 + 72 * HOUR,
+    customers: Iterable[Step] = STEPS,
+    terminals: Iterable[Step] = STEPS,
+) -> None:
+    """Writes both window tables as a build would."""
+    for spec, steps in ((CUSTOMER_WINDOWS, customers), (TERMINAL_WINDOWS, terminals)):
+        table = LakeTable(settings.lake_dir, f"fraud/{spec.name}")
+        table.drop_days(table.days())
+        rows = step_rows(spec, steps)
+        for (day,), part in rows.group_by(pl.col("event_timestamp").dt.date()):
+            table.write_day(day, part)
+        table.write_metadata({"horizon": horizon.isoformat()})
+
+
+def step_rows(spec: WindowSpec, steps: Iterable[Step]) -> pl.DataFrame:
+    """The rows of a window table: counts and sums are the value, means and rates half of it."""
+    types = {"int64": pl.Int64, "float64": pl.Float64}
+    (key,) = spec.entity_keys
+    records = []
+    for step in steps:
+        created = step.at if step.created is None else step.created
+        half = None if step.value is None else step.value / 2
+        made = {n: step.value if t == "int64" else half for n, t in spec.features().items()}
+        times = {"event_timestamp": T0 + step.at * HOUR, "created_timestamp": T0 + created * HOUR}
+        records.append({key: step.key, **times, **made, "valid_until_us": None})
+    schema = {
+        key: pl.Int64,
+        "event_timestamp": pl.Datetime("us", "UTC"),
+        "created_timestamp": pl.Datetime("us", "UTC"),
+        **{name: types[kind] for name, kind in spec.features().items()},
+        "valid_until_us": pl.Int64,
+    }
+    return pl.DataFrame(records, schema=schema)
