@@ -88,7 +88,8 @@ def _predict_after(
     from lockstep.cli.demo_parts.commands import feast
     from lockstep.cli.demo_parts.requests import bodies, transactions_after
 
-    sent, answers = [], []
+    sent: list[pl.DataFrame] = []
+    answers: list[dict[str, Any]] = []
     for cut in cuts:
         start, stop = _START.isoformat(), cut.isoformat()
         feast(settings.feature_repo_dir, "materialize", start, stop)

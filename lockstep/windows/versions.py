@@ -37,10 +37,9 @@ class Versions:
 
 def versions(events: Events, points: ChangePoints, lengths_us: tuple[int, ...]) -> Versions:
     """The versions of all change points, ordered by point, then created time."""
-    late = np.flatnonzero(events.created > events.event + 1)
-    if len(late) == 0:
-        return _on_time(events, points, lengths_us)
-    return _with_late_rows(events, points, lengths_us, late)
+    if np.any(events.created > events.event + 1):
+        return _with_late_rows(events, points, lengths_us)
+    return _on_time(events, points, lengths_us)
 
 
 def _on_time(events: Events, points: ChangePoints, lengths_us: tuple[int, ...]) -> Versions:
@@ -84,9 +83,7 @@ class _Groups:
         return before
 
 
-def _with_late_rows(
-    events: Events, points: ChangePoints, lengths_us: tuple[int, ...], late: Ints
-) -> Versions:
+def _with_late_rows(events: Events, points: ChangePoints, lengths_us: tuple[int, ...]) -> Versions:
     groups = _Groups.of(events)
     point, group = _late_pairs(events, points, groups, lengths_us[-1])
     known_from = first_known(events, points)
@@ -111,7 +108,8 @@ def _with_late_rows(
         low = groups.bisect(group, points.low[lengths_index][point])
         high = groups.bisect(group, points.high[point])
         running = np.append(0, np.cumsum(total[high] - total[low]))
-        return running[stop] - running[behind]
+        later: Ints = running[stop] - running[behind]
+        return later
 
     return Versions(
         point=all_point,

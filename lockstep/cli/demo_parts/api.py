@@ -63,7 +63,7 @@ class Api:
 def serving(log: Path) -> Iterator[Api]:
     """`lockstep serve` on a free port of 127.0.0.1, ended on leaving."""
     port = _free_port()
-    command = [Path(sys.executable).with_name("lockstep"), "serve", "--port", str(port)]
+    command = [str(Path(sys.executable).with_name("lockstep")), "serve", "--port", str(port)]
     with log.open("wb") as output:
         process = subprocess.Popen(command, stdout=output, stderr=subprocess.STDOUT)
     try:
