@@ -27,7 +27,8 @@ def join_features(
     """`rows` with the values that each feature of the service had at their T.
 
     Raises:
-        TrainingError: the service was not applied, or the store lost or moved rows.
+        TrainingError: the service was not applied, its registry is damaged, or the store
+            lost or moved rows.
     """
     service = _feature_service(store, feature_service)
     job = store.get_historical_features(entity_df=rows, features=service)
@@ -48,8 +49,11 @@ def feature_names(service: FeatureService) -> tuple[str, ...]:
 
 def _feature_service(store: FeatureStore, name: str) -> FeatureService:
     from feast.errors import FeatureServiceNotFoundException
+    from google.protobuf.message import DecodeError
 
     try:
         return store.get_feature_service(name)
     except FeatureServiceNotFoundException as error:
         raise TrainingError.not_applied(name) from error
+    except DecodeError as error:
+        raise TrainingError.damaged_registry(error) from error

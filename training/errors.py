@@ -40,6 +40,13 @@ class TrainingError(LockstepError):
         )
 
     @classmethod
+    def damaged_registry(cls, cause: Exception) -> TrainingError:
+        return cls(
+            f"the feature registry cannot be read ({cause})",
+            next_step="delete the file that feature_store.yaml names, then run `feast apply`",
+        )
+
+    @classmethod
     def rows_changed(cls, expected: int, got: int) -> TrainingError:
         return cls(
             f"the point-in-time join gave {got:,} rows for {expected:,}, or in another order",

@@ -19,7 +19,7 @@ from training.use_case import LABEL, UseCase
 
 THRESHOLD_RULE = "highest F1 on the validation fold"
 
-# Called after each tree: how many are done, and the best validation value so far.
+# Called after each tree: how many are done, and the lowest log loss on validation so far.
 OnTree = Callable[[int, float], None]
 
 
@@ -30,15 +30,16 @@ class FitParameters:
     iterations: int = 300
     seed: int = 0
     depth: int = 6
-    learning_rate: float = 0.1
+    learning_rate: float = 0.05
     early_stopping_rounds: int = 50
-    eval_metric: str = "PRAUC"
 
     def catboost(self) -> dict[str, Any]:
         """The keywords of CatBoost: on the CPU, quiet, leaving no files behind."""
-        parameters = asdict(self)
-        return parameters | {
-            "random_seed": parameters.pop("seed"),
+        given = asdict(self)
+        seed = given.pop("seed")
+        return given | {
+            "random_seed": seed,
+            "eval_metric": "Logloss",
             "thread_count": os.cpu_count(),
             "task_type": "CPU",
             "logging_level": "Silent",
@@ -51,11 +52,9 @@ class _TreeCounter:
     """Reports each tree, in the form that CatBoost calls back."""
 
     on_tree: OnTree
-    metric: str
 
     def after_iteration(self, info: Any) -> bool:
-        values = info.metrics["validation"][self.metric]
-        self.on_tree(info.iteration, max(values))
+        self.on_tree(info.iteration, min(info.metrics["validation"]["Logloss"]))
         return True
 
 
@@ -76,7 +75,7 @@ def fit(
         _pool(split.train, feature_order),
         eval_set=validation,
         use_best_model=True,
-        callbacks=[_TreeCounter(on_tree, parameters.eval_metric)],
+        callbacks=[_TreeCounter(on_tree)],
     )
     scores = model.predict_proba(validation)[:, 1]
     artefact = ModelArtefact(

@@ -119,7 +119,7 @@ def _join(
 def _tree_progress(progress: Progress, parameters: FitParameters) -> OnTree:
     def on_tree(done: int, best: float) -> None:
         most = parameters.iterations
-        what = f"fitting tree {done} of at most {most}, best {parameters.eval_metric} {best:.3f}"
+        what = f"fitting tree {done} of at most {most}, log loss {best:.4f}"
         progress(what, 0.3 + 0.5 * done / most)
 
     return on_tree

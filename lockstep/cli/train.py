@@ -31,13 +31,15 @@ def train(
     ] = 300,
 ) -> None:
     """Fits a model on what was known, judges it on later days and makes it the champion."""
-    import warnings
+    import logging
 
     from rich.console import Console
 
     from lockstep.cli.instants import utc_instant
     from lockstep.cli.progress import progress_shown
 
+    # What libraries tell their callers' developers; Feast and MLflow turn it on.
+    logging.captureWarnings(True)
     with progress_shown() as progress:
         progress("starting", 0.0)
         from feature_repo.store import open_feature_store
@@ -47,8 +49,6 @@ def train(
         from training.run import train as run
         from training.use_case import load_use_case
 
-        # What libraries tell their callers' developers; Feast's import turns it on.
-        warnings.simplefilter("ignore")
         settings = Settings()
         chosen = load_use_case(use_case)
         options = TrainingOptions(
@@ -73,7 +73,7 @@ def _summary(result: TrainingResult) -> Table:
     table.add_column()
     for fold, what in result.folds.items():
         days = f"{what['from'][:10]} to {what['to'][:10]}"
-        table.add_row(fold, f"{days}, {what['rows']:,} rows, {what['positives']:,} positive")
+        table.add_row(fold, f"{days}\n{what['rows']:,} rows, {what['positives']:,} positive")
     table.add_section()
     table.add_row("trees", str(result.trees))
     table.add_row("threshold", f"{result.threshold:.4f}")

@@ -1,0 +1,75 @@
+"""Instants as people write them at the edges: RFC 3339, UTC, nothing guessed."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime, timedelta
+
+from lockstep.errors import LockstepError
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
+_PATTERN = re.compile(
+    r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(?:\.\d{1,6})?(?P<zone>Z|[+-]\d{2}:\d{2})?", re.ASCII
+)
+_EXAMPLE = "2018-08-01T12:30:00Z"
+
+
+class InstantError(LockstepError):
+    """A text that does not name one instant in UTC."""
+
+    @classmethod
+    def not_a_time(cls, text: str) -> InstantError:
+        return cls(f"{text[:40]!r} is not a time", next_step=f"write it as {_EXAMPLE}")
+
+    @classmethod
+    def no_zone(cls, text: str) -> InstantError:
+        return cls(f"the time {text!r} names no zone", next_step=f"write it in UTC, as {_EXAMPLE}")
+
+    @classmethod
+    def other_zone(cls, text: str, zone: str) -> InstantError:
+        return cls(
+            f"the time {text!r} is in zone {zone}, expected UTC",
+            next_step=f"convert it and write it as {_EXAMPLE}",
+        )
+
+
+def parse_instant(text: str) -> datetime:
+    """The instant that `text` names; its zone must be written, and be UTC.
+
+    Raises:
+        InstantError: not an RFC 3339 time, finer than a microsecond, or not in UTC.
+
+    >>> parse_instant("2018-08-01T12:30:00.5Z")
+    datetime.datetime(2018, 8, 1, 12, 30, 0, 500000, tzinfo=datetime.timezone.utc)
+    """
+    match = _PATTERN.fullmatch(text)
+    if match is None:
+        raise InstantError.not_a_time(text)
+    try:
+        instant = datetime.fromisoformat(text)
+    except ValueError:
+        raise InstantError.not_a_time(text) from None
+    if match["zone"] is None:
+        raise InstantError.no_zone(text)
+    if instant.utcoffset():
+        raise InstantError.other_zone(text, match["zone"])
+    return instant.replace(tzinfo=UTC)
+
+
+def microseconds(instant: datetime) -> int:
+    """Microseconds from 1970-01-01T00:00:00Z to an aware `instant`, exactly.
+
+    >>> microseconds(datetime(1970, 1, 1, 0, 0, 1, 5, tzinfo=UTC))
+    1000005
+    """
+    return (instant - _EPOCH) // _MICROSECOND
+
+
+def instant_at(us: int) -> datetime:
+    """The instant that is `us` microseconds after 1970-01-01T00:00:00Z, exactly.
+
+    >>> instant_at(1_000_005)
+    datetime.datetime(1970, 1, 1, 0, 0, 1, 5, tzinfo=datetime.timezone.utc)
+    """
+    return _EPOCH + us * _MICROSECOND

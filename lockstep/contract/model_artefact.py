@@ -1,0 +1,101 @@
+"""What a registered model says of itself: the only thing training and serving share.
+
+Training writes it as the `metadata` of MLflow's model; serving reads it before it
+touches the model's file.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from typing import Any
+
+from lockstep.contract.instant import InstantError, parse_instant
+from lockstep.errors import LockstepError
+
+CHAMPION = "champion"
+CATBOOST_FORMAT = "cbm"
+_TEXTS = ("use_case", "feature_service", "trained_as_of")
+
+
+class ModelArtefactError(LockstepError):
+    """A registered model that cannot be served."""
+
+    @classmethod
+    def bad_metadata(cls, problem: str) -> ModelArtefactError:
+        return cls(f"the model's metadata {problem}", next_step="register it with `lockstep train`")
+
+    @classmethod
+    def other_use_case(cls, got: str, expected: str) -> ModelArtefactError:
+        return cls(
+            f"the model {expected!r} says that it is one of use case {got!r}",
+            next_step=f"register one with `lockstep train {expected}`",
+        )
+
+    @classmethod
+    def unreadable(cls, name: str, cause: Exception) -> ModelArtefactError:
+        first_line = str(cause).splitlines()[0] if str(cause) else type(cause).__name__
+        return cls(
+            f"the model file {name!r} cannot be loaded ({first_line})",
+            next_step="train and register it again",
+        )
+
+    @classmethod
+    def other_features(cls, got: list[str], expected: list[str]) -> ModelArtefactError:
+        differing = sorted(set(got) ^ set(expected)) or ["the order"]
+        return cls(
+            f"the model file reads {len(got)} features, its metadata names {len(expected)}; "
+            f"they differ in {differing[:5]}",
+            next_step="train and register it again",
+        )
+
+
+@dataclass(frozen=True)
+class ModelArtefact:
+    """How a model is to be fed and read.
+
+    A score at or above `threshold` is positive. `trained_as_of` is the instant up to
+    which labels were known to the fit.
+    """
+
+    use_case: str
+    feature_service: str
+    feature_order: tuple[str, ...]
+    threshold: float
+    trained_as_of: datetime
+
+    def to_metadata(self) -> dict[str, Any]:
+        """The plain mapping that MLflow keeps beside the model."""
+        return asdict(self) | {
+            "feature_order": list(self.feature_order),
+            "trained_as_of": self.trained_as_of.isoformat(),
+        }
+
+    @classmethod
+    def from_metadata(cls, metadata: Mapping[str, Any]) -> ModelArtefact:
+        """The artefact that `to_metadata` wrote; further keys are left alone.
+
+        Raises:
+            ModelArtefactError: a key is missing or of another type.
+        """
+        for key in _TEXTS:
+            if not isinstance(metadata.get(key), str):
+                raise ModelArtefactError.bad_metadata(f"has no text {key!r}")
+        order = metadata.get("feature_order")
+        if not isinstance(order, list) or not order or not all(isinstance(n, str) for n in order):
+            raise ModelArtefactError.bad_metadata("has no list of names 'feature_order'")
+        threshold = metadata.get("threshold")
+        if not isinstance(threshold, float):
+            raise ModelArtefactError.bad_metadata("has no number 'threshold'")
+        try:
+            trained_as_of = parse_instant(metadata["trained_as_of"])
+        except InstantError as error:
+            raise ModelArtefactError.bad_metadata(f"has a bad 'trained_as_of': {error}") from error
+        return cls(
+            use_case=metadata["use_case"],
+            feature_service=metadata["feature_service"],
+            feature_order=tuple(order),
+            threshold=threshold,
+            trained_as_of=trained_as_of,
+        )

@@ -1,0 +1,60 @@
+"""A model ready to score: CatBoost's own format only, so that no pickle is ever loaded."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lockstep.contract.model_artefact import CATBOOST_FORMAT, ModelArtefact, ModelArtefactError
+from lockstep.contract.model_input import Columns, model_input
+
+
+@dataclass(frozen=True)
+class Predictor:
+    """A CatBoost classifier with the artefact that says how to feed it."""
+
+    artefact: ModelArtefact
+    model: Any
+
+    def __post_init__(self) -> None:
+        names = list(self.model.feature_names_)
+        expected = list(self.artefact.feature_order)
+        if names != expected:
+            raise ModelArtefactError.other_features(names, expected)
+
+    @classmethod
+    def load(cls, path: Path, artefact: ModelArtefact) -> Predictor:
+        """The predictor of the CatBoost file at `path`.
+
+        Raises:
+            ModelArtefactError: the file is absent, damaged, or has other features.
+        """
+        from catboost import CatBoost, CatBoostError
+
+        try:
+            model = CatBoost().load_model(str(path), format=CATBOOST_FORMAT)
+        except CatBoostError as error:
+            raise ModelArtefactError.unreadable(path.name, error) from error
+        return cls(artefact, model)
+
+    def scores(self, columns: Columns) -> NDArray[np.float64]:
+        """The probability of the positive class, one a row.
+
+        Raises:
+            ModelInputError: `columns` are not the model's features.
+        """
+        matrix = model_input(columns, self.artefact.feature_order)
+        # One thread: for a single request, starting threads costs more than the trees.
+        threads = 1 if len(matrix) == 1 else -1
+        probabilities = self.model.predict(
+            matrix, prediction_type="Probability", thread_count=threads
+        )
+        return np.asarray(probabilities, dtype=np.float64)[:, 1]
+
+    def is_positive(self, score: float) -> bool:
+        """Whether `score` reaches the threshold."""
+        return score >= self.artefact.threshold

@@ -1,0 +1,114 @@
+"""What can keep a request from a score; which HTTP status that is stands in `app.py`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+from pathlib import Path
+
+from lockstep.errors import LockstepError
+
+
+class ServingError(LockstepError):
+    """The root of what a prediction can end in instead of a score."""
+
+
+class UnknownUseCaseError(ServingError):
+    """A use case that this server does not have."""
+
+    @classmethod
+    def named(cls, name: str, known: Iterable[str]) -> UnknownUseCaseError:
+        return cls(f"there is no use case {name[:40]!r}", next_step=f"use one of {sorted(known)}")
+
+
+class NoModelError(ServingError):
+    """There is no model to score with, or none that may be used."""
+
+    @classmethod
+    def not_registered(cls, name: str, alias: str) -> NoModelError:
+        return cls(
+            f"no model {name!r} has the alias {alias!r} in MLflow's registry",
+            next_step=f"run `lockstep train {name}`; the server will find it",
+        )
+
+    @classmethod
+    def failed(cls, name: str, cause: Exception) -> NoModelError:
+        return cls(
+            f"loading the model {name!r} failed ({type(cause).__name__})",
+            next_step="see the server's log; it keeps trying",
+        )
+
+    @classmethod
+    def loading(cls, name: str) -> NoModelError:
+        return cls(f"the model {name!r} is being loaded", next_step="try again in a few seconds")
+
+
+class NotReadyError(ServingError):
+    """Something that every request needs is missing."""
+
+    @classmethod
+    def missing(cls, reasons: Mapping[str, LockstepError]) -> NotReadyError:
+        return cls(
+            "; ".join(f"{name}: {error.problem}" for name, error in reasons.items()),
+            next_step="; ".join(error.next_step for error in reasons.values()),
+        )
+
+
+class DefinitionsError(ServingError):
+    """Installed definitions that do not fit together, or do not fit the model."""
+
+    @classmethod
+    def unknown_views(cls, service: str, views: Iterable[str]) -> DefinitionsError:
+        return cls(
+            f"feature service {service!r} names {sorted(views)[:5]}, which its module lacks",
+            next_step="import these views in the module of definitions that has the service",
+        )
+
+    @classmethod
+    def unreadable(cls, path: Path, cause: Exception) -> DefinitionsError:
+        first_line = (str(cause) or type(cause).__name__).splitlines()[0]
+        return cls(f"{path} cannot be used ({first_line})", next_step="mend that file")
+
+    @classmethod
+    def unset_variable(cls, path: Path, text: str) -> DefinitionsError:
+        name = text.partition("${")[2].partition("}")[0]
+        return cls(f"{path} uses ${{{name}}}, which is not set", next_step=f"set {name}")
+
+    @classmethod
+    def unknown_service(cls, model: str, service: str, known: Iterable[str]) -> DefinitionsError:
+        return cls(
+            f"{model} was trained on feature service {service!r}, which this server does not "
+            f"have; it has {sorted(known)}",
+            next_step="deploy the definitions that the model was trained on, or train again",
+        )
+
+    @classmethod
+    def unknown_features(cls, model: str, service: str, names: Iterable[str]) -> DefinitionsError:
+        return cls(
+            f"{model} reads {sorted(names)[:5]}, which feature service {service!r} of this "
+            "server does not offer",
+            next_step="deploy the definitions that the model was trained on, or train again",
+        )
+
+
+class FutureFeaturesError(ServingError):
+    """T lies before a value that the online store already holds."""
+
+    @classmethod
+    def at(cls, view: str, t: datetime, newest: datetime) -> FutureFeaturesError:
+        return cls(
+            f"view {view!r} holds values of {newest.isoformat()}; those of T = {t.isoformat()} "
+            "are no longer in the online store",
+            next_step="send an event_timestamp that is not before that, or score T offline",
+        )
+
+
+class ServerError(ServingError):
+    """The server itself cannot start."""
+
+    @classmethod
+    def cannot_listen(cls, host: str, port: int, cause: OSError) -> ServerError:
+        return cls(
+            f"cannot listen on {host}:{port} ({cause.strerror})",
+            next_step="choose another --host or --port, or end what uses this one",
+        )

@@ -1,0 +1,59 @@
+"""Card fraud over HTTP: a transaction in, block or allow out."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any, Literal
+
+from pydantic import BaseModel, Field
+
+from lockstep.contract.instant import microseconds
+from serving.schemas import EntityId, Prediction, PredictRequest
+from serving.use_case import UseCase
+
+MOST_CENTS = 1_000_000_000
+
+
+class TransactionId(BaseModel):
+    """The caller's own id."""
+
+    transaction_id: EntityId | None = Field(
+        default=None, description="Returned as it came.", examples=[42]
+    )
+
+
+class FraudRequest(PredictRequest, TransactionId):
+    """One card transaction."""
+
+    customer_id: EntityId = Field(description="The card.", examples=[596])
+    terminal_id: EntityId = Field(description="The point of sale.", examples=[3156])
+    amount_cents: int = Field(
+        ge=0,
+        le=MOST_CENTS,
+        description="The amount in cents, at most ten million.",
+        examples=[5716],
+    )
+
+    def entity_ids(self) -> dict[str, int]:
+        return {"customer_id": self.customer_id, "terminal_id": self.terminal_id}
+
+    def request_values(self, t: datetime) -> dict[str, int]:
+        return {"amount_cents": self.amount_cents, "transaction_time_us": microseconds(t)}
+
+
+class FraudPrediction(Prediction, TransactionId):
+    """The score of a transaction."""
+
+    decision: Literal["block", "allow"] = Field(
+        description="block where the score is at or above the threshold."
+    )
+
+
+def _own_fields(request: FraudRequest, is_positive: bool) -> dict[str, Any]:
+    decision = "block" if is_positive else "allow"
+    return {"transaction_id": request.transaction_id, "decision": decision}
+
+
+USE_CASE = UseCase(
+    name="fraud", request=FraudRequest, prediction=FraudPrediction, own_fields=_own_fields
+)

@@ -1,0 +1,58 @@
+"""One request to a score: features read at T, completed, and put before the model."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from lockstep.contract.instant import instant_at, microseconds
+from lockstep.stores.online_read import FeatureValue, ViewRead, statuses
+from lockstep.stores.online_reader import OnlineReader
+from serving.errors import FutureFeaturesError
+from serving.feature_plan import FeaturePlan
+from serving.model_registry import ServedModel
+
+
+@dataclass(frozen=True)
+class Scored:
+    """A score and the features that it came from, in the model's order."""
+
+    score: float
+    is_positive: bool
+    features: dict[str, FeatureValue]
+
+
+@dataclass(frozen=True)
+class Scorer:
+    """A model with the features of its own service."""
+
+    served: ServedModel
+    plan: FeaturePlan
+    reader: OnlineReader
+
+    async def score(
+        self, entity_ids: Mapping[str, int], request_values: Mapping[str, Any], t: datetime
+    ) -> Scored:
+        """The score at T; an entity that was never written scores with nulls.
+
+        Raises:
+            FutureFeaturesError: the online store holds a step that is newer than T.
+            StoreUnavailableError: Redis does not answer.
+        """
+        (reads,) = await self.reader.read([entity_ids])
+        t_us = microseconds(t)
+        _refuse_future(reads, t, t_us)
+        values = self.plan.values(statuses(reads.values(), t_us), request_values)
+        predictor = self.served.predictor
+        features = {name: values[name] for name in predictor.artefact.feature_order}
+        columns = {name: [feature.value] for name, feature in features.items()}
+        score = float(predictor.scores(columns)[0])
+        return Scored(score, predictor.is_positive(score), features)
+
+
+def _refuse_future(reads: Mapping[str, ViewRead], t: datetime, t_us: int) -> None:
+    for view, read in reads.items():
+        if read.event_us is not None and read.event_us > t_us:
+            raise FutureFeaturesError.at(view, t, instant_at(read.event_us))

@@ -1,0 +1,161 @@
+"""Requests that cannot be answered: each gets a problem document that says what to send."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from fraud_project import Project, materialize
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from serving_client import PREDICT, api, problem, wait_until_ready
+from starlette.testclient import TestClient
+
+from lockstep.stores.embedded_redis import embedded_redis
+
+NOW = datetime(2018, 5, 11, 2, tzinfo=UTC)
+GOOD = {"customer_id": 1, "terminal_id": 2, "amount_cents": 300}
+JSON = {"content-type": "application/json"}
+
+
+@pytest.fixture(scope="module")
+def client(project: Project) -> Iterator[TestClient]:
+    with embedded_redis() as url:
+        materialize(project.settings, url, datetime(2018, 5, 11, tzinfo=UTC))
+        with api(project.settings, url, NOW, max_body_bytes=1000) as client:
+            wait_until_ready(client)
+            yield client
+
+
+@pytest.mark.parametrize(
+    ("changes", "field", "message"),
+    [
+        ({"customer_id": "1"}, "customer_id", "valid integer"),
+        ({"customer_id": 1.5}, "customer_id", "valid integer"),
+        ({"customer_id": 1.0}, "customer_id", "valid integer"),
+        ({"customer_id": True}, "customer_id", "valid integer"),
+        ({"customer_id": None}, "customer_id", "valid integer"),
+        ({"customer_id": [1]}, "customer_id", "valid integer"),
+        ({"customer_id": -1}, "customer_id", "greater than or equal to 0"),
+        ({"customer_id": 2**63}, "customer_id", "less than or equal to 9223372036854775807"),
+        ({"terminal_id": "x"}, "terminal_id", "valid integer"),
+        ({"amount_cents": -1}, "amount_cents", "greater than or equal to 0"),
+        ({"amount_cents": 10**9 + 1}, "amount_cents", "less than or equal to 1000000000"),
+        ({"amount_cents": 12.5}, "amount_cents", "valid integer"),
+        ({"transaction_id": "a"}, "transaction_id", "valid integer"),
+        ({"event_timestamp": "2018-05-11T01:00:00"}, "event_timestamp", "names no zone"),
+        (
+            {"event_timestamp": "2018-05-11T01:00:00+03:00"},
+            "event_timestamp",
+            "is in zone +03:00, expected UTC",
+        ),
+        ({"event_timestamp": "yesterday"}, "event_timestamp", "is not a time"),
+        ({"event_timestamp": 1526000400}, "event_timestamp", "expected a text such as"),
+        ({"card": 1}, "card", "Extra inputs are not permitted"),
+    ],
+)
+def test_a_bad_field_is_named_with_what_was_expected(
+    client: TestClient, changes: dict[str, Any], field: str, message: str
+) -> None:
+    document = problem(client.post(PREDICT, json=GOOD | changes), 422)
+    assert document["type"] == "urn:lockstep:problem:validation"
+    assert document["instance"] == PREDICT
+    (error,) = document["errors"]
+    assert error["field"] == field
+    assert message in error["problem"]
+    assert f"{field}: " in document["detail"]
+    assert "see /docs" in document["detail"]
+
+
+def test_every_missing_field_is_named(client: TestClient) -> None:
+    document = problem(client.post(PREDICT, json={}), 422)
+    assert {e["field"] for e in document["errors"]} == set(GOOD)
+    assert {e["problem"] for e in document["errors"]} == {"Field required"}
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ('{"customer_id": 1', "body: not JSON"),
+        ("", "body: Field required"),
+        ("[]", "body: Input should be a valid dictionary"),
+        ("null", "body: "),
+    ],
+)
+def test_a_body_that_is_no_object_is_refused(
+    client: TestClient, content: str, message: str
+) -> None:
+    document = problem(client.post(PREDICT, content=content, headers=JSON), 422)
+    assert message in document["detail"]
+
+
+def test_json_must_be_declared(client: TestClient) -> None:
+    document = problem(client.post(PREDICT, content=json.dumps(GOOD)), 422)
+    assert "expected Content-Type: application/json" in document["detail"]
+
+
+def test_a_body_that_nests_too_deep_is_refused(client: TestClient) -> None:
+    response = client.post(PREDICT, content="[" * 999, headers=JSON)
+    assert response.status_code in (400, 422)
+    problem(response, response.status_code)
+
+
+def test_a_large_body_is_refused(client: TestClient) -> None:
+    document = problem(client.post(PREDICT, json=GOOD | {"x": "y" * 1000}), 413)
+    assert document["detail"].startswith("the body has more than 1,000 bytes")
+
+
+def test_a_large_body_of_unknown_length_is_refused(client: TestClient) -> None:
+    pieces = (b"[" + b"1," * 200 for _ in range(10))
+    document = problem(client.post(PREDICT, content=pieces, headers=JSON), 413)
+    assert document["detail"].startswith("the body has more than 1,000 bytes")
+
+
+def test_an_unknown_use_case_is_not_found(client: TestClient) -> None:
+    document = problem(client.post("/v1/frauds/predict", json=GOOD), 404)
+    assert document["detail"] == "there is no use case 'frauds'; use one of ['fraud']"
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "status"),
+    [("GET", PREDICT, 405), ("GET", "/nothing", 404), ("DELETE", "/live", 405)],
+)
+def test_other_paths_and_methods_are_problems_too(
+    client: TestClient, method: str, path: str, status: int
+) -> None:
+    document = problem(client.request(method, path), status)
+    assert document["instance"] == path
+
+
+_JSON_VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=20),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner),
+    max_leaves=5,
+)
+_BODIES = _JSON_VALUES | st.fixed_dictionaries(
+    {},
+    optional={
+        name: _JSON_VALUES | st.integers(0, 100)
+        for name in ("customer_id", "terminal_id", "amount_cents", "event_timestamp", "other")
+    },
+)
+
+
+@given(_BODIES)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_no_body_is_ever_the_servers_fault(client: TestClient, content: Any) -> None:
+    response = client.post(PREDICT, content=json.dumps(content), headers=JSON)
+    assert response.status_code in (200, 413, 422)
+    if response.status_code != 200:
+        problem(response, response.status_code)
+
+
+@given(st.binary(max_size=200))
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_no_bytes_are_ever_the_servers_fault(client: TestClient, content: bytes) -> None:
+    response = client.post(PREDICT, content=content, headers=JSON)
+    assert response.status_code in (400, 422)
+    problem(response, response.status_code)

@@ -1,0 +1,190 @@
+"""Training from a real lake, through Feast, into a real registry."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import polars as pl
+import pytest
+from feast_project import make_project
+from fraud_project import Project, apply_definitions, fill_lake, train_small
+from typer.testing import CliRunner
+
+from lockstep.contract.model_artefact import CHAMPION, ModelArtefact
+from lockstep.contract.model_registry import model_registry
+from lockstep.errors import LockstepError
+from lockstep.settings import Settings
+
+
+def test_the_folds_are_in_time_order_and_the_labels_before_the_test(project: Project) -> None:
+    folds = project.training.folds
+    assert list(folds) == ["train", "validation", "test"]
+    assert folds["train"]["to"] < folds["validation"]["from"]
+    assert folds["train"]["labels_known_by"] < folds["validation"]["from"]
+    assert folds["validation"]["labels_known_by"] < folds["test"]["from"]
+
+
+def test_the_model_beats_chance_on_the_test(project: Project) -> None:
+    metrics = project.training.metrics
+    assert metrics["roc_auc"] > 0.6
+    assert metrics["average_precision"] > 1.5 * metrics["base_rate"]
+    assert set(metrics) == {
+        "roc_auc",
+        "average_precision",
+        "precision",
+        "recall",
+        "f1",
+        "card_precision_at_100",
+        "base_rate",
+    }
+
+
+def test_the_champion_carries_service_order_and_threshold(project: Project) -> None:
+    from mlflow.models import Model
+
+    from feature_repo.definitions.fraud import fraud_v1
+    from training.dataset import feature_names
+
+    with model_registry(project.settings.tracking_uri) as client:
+        champion = client.get_model_version_by_alias("fraud", CHAMPION)
+        folder = client.get_model_version_download_uri("fraud", champion.version)
+    metadata = Model.load(folder.removeprefix("file://")).metadata or {}
+    artefact = ModelArtefact.from_metadata(metadata)
+    assert artefact.feature_service == "fraud_v1"
+    assert artefact.feature_order == feature_names(fraud_v1)
+    assert artefact.threshold == project.training.threshold
+    assert artefact.trained_as_of == datetime(2018, 5, 16, tzinfo=UTC) + timedelta(days=7)
+    assert metadata["folds"] == project.training.folds
+
+
+def test_the_run_has_parameters_and_metrics(project: Project) -> None:
+    with model_registry(project.settings.tracking_uri) as client:
+        run = client.get_run(project.training.registered.run_id)
+    assert run.data.params["random_seed"] == "0"
+    assert run.data.params["threshold_rule"] == "highest F1 on the validation fold"
+    assert run.data.metrics["test_roc_auc"] == project.training.metrics["roc_auc"]
+    assert run.data.tags["feature_service"] == "fraud_v1"
+
+
+def test_features_are_those_known_before_each_transaction(project: Project) -> None:
+    """The joined counts equal a count over the raw transactions with t < T < t + w."""
+    from feature_repo.store import open_feature_store
+    from training.dataset import join_features
+    from training.fraud import labelled_transactions
+
+    rows = labelled_transactions(project.settings.lake_dir, datetime(2018, 6, 1, tzinfo=UTC))
+    sample = rows.sample(50, seed=0).sort("event_timestamp", "transaction_id")
+    store = open_feature_store(project.settings)
+    joined = join_features(store, sample, feature_service="fraud_v1", row_id="transaction_id").rows
+    day = timedelta(days=1)
+    for row in joined.iter_rows(named=True):
+        t, customer = row["event_timestamp"], row["customer_id"]
+        earlier = project.transactions.filter(
+            pl.col("customer_id") == customer,
+            pl.col("event_timestamp").is_between(t - 7 * day, t, closed="none"),
+        )
+        assert (row["customer_tx_count_7d"] or 0) == earlier.height
+        assert row["tx_count_7d"] == earlier.height + 1
+
+
+def test_the_same_rows_and_seed_give_the_same_model(project: Project, untrained: Settings) -> None:
+    again = train_small(untrained)
+    assert again.metrics == project.training.metrics
+    assert again.threshold == project.training.threshold
+
+
+def test_an_instant_before_any_verdict_is_a_clear_error(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    result = _train(project.settings, monkeypatch, "--as-of", "2018-04-05")
+    assert result == "no label of 'fraud' was known at 2018-04-05T00:00:00+00:00"
+
+
+def test_too_long_a_test_is_a_clear_error(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    message = _train(project.settings, monkeypatch, "--test-days", "44")
+    assert message.startswith("the training rows are empty: no label was known before the test")
+
+
+def test_another_zone_is_a_clear_error(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    message = _train(project.settings, monkeypatch, "--as-of", "2018-05-01T00:00:00+03:00")
+    assert message == "--as-of '2018-05-01T00:00:00+03:00' is not UTC"
+
+
+def test_an_unknown_use_case_is_a_clear_error(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    message = _train(project.settings, monkeypatch, use_case="frauds")
+    assert message.startswith("there is no use case 'frauds'; known are ['fraud']")
+
+
+def test_an_empty_project_says_what_to_do_at_each_step(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = make_project(tmp_path / "new")
+    assert "has no day partitions" in _train(settings, monkeypatch)
+    fill_lake(settings)
+    assert _train(settings, monkeypatch) == (
+        "the feature registry has no feature service 'fraud_v1'"
+    )
+    assert not (settings.home_dir / "mlflow.db").exists()
+    apply_definitions(settings)
+    assert train_small(settings).registered.version == 1
+
+
+def test_a_damaged_feature_registry_is_a_clear_error(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = make_project(tmp_path / "damaged")
+    fill_lake(settings)
+    registry = settings.home_dir / "registry.db"
+    registry.write_text("no registry")
+    assert _train(settings, monkeypatch).startswith("the feature registry cannot be read")
+    assert registry.read_text() == "no registry"
+
+
+def test_the_command_prints_the_folds_and_the_metrics(
+    untrained: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from lockstep.cli.main import app
+
+    _enter(untrained, monkeypatch)
+    result = CliRunner().invoke(app, ["train", "fraud", "--iterations", "5", "--seed", "3"])
+    assert result.exit_code == 0, result.output
+    assert "model fraud version" in result.output
+    assert "test average_precision" in result.output
+    assert "2018-" in result.output
+
+
+def test_predictions_of_the_registered_model_are_probabilities(project: Project) -> None:
+    from feature_repo.store import open_feature_store
+    from serving.model_registry import load_champion
+    from training.dataset import join_features
+    from training.fraud import labelled_transactions
+
+    predictor = load_champion(project.settings.tracking_uri, "fraud").predictor
+    rows = labelled_transactions(project.settings.lake_dir, datetime(2018, 6, 1, tzinfo=UTC))
+    store = open_feature_store(project.settings)
+    dataset = join_features(
+        store, rows.tail(200), feature_service="fraud_v1", row_id="transaction_id"
+    )
+    scores = predictor.scores(dataset.rows.select(predictor.artefact.feature_order).to_dict())
+    assert ((scores > 0) & (scores < 1)).all()
+
+
+def _enter(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LOCKSTEP_PROJECT_DIR", str(settings.project_dir))
+
+
+def _train(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch, *options: str, use_case: str = "fraud"
+) -> str:
+    """The problem that `lockstep train` ends with."""
+    from lockstep.cli.main import app
+
+    _enter(settings, monkeypatch)
+    result = CliRunner().invoke(app, ["train", use_case, *options])
+    assert isinstance(result.exception, LockstepError), result.output
+    return result.exception.problem

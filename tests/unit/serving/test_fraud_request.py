@@ -1,0 +1,49 @@
+"""The request of the fraud use case, before any service sees it."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pydantic import ValidationError
+
+from lockstep.contract.instant import microseconds
+from serving.fraud import MOST_CENTS, FraudRequest
+
+_IDS = st.integers(0, 2**63 - 1)
+
+
+@given(_IDS, _IDS, st.integers(0, MOST_CENTS), st.datetimes(timezones=st.just(UTC)))
+def test_what_is_in_range_is_taken_exactly(
+    customer: int, terminal: int, cents: int, t: datetime
+) -> None:
+    request = FraudRequest.model_validate(
+        {
+            "customer_id": customer,
+            "terminal_id": terminal,
+            "amount_cents": cents,
+            "event_timestamp": t.isoformat(),
+        }
+    )
+    assert request.entity_ids() == {"customer_id": customer, "terminal_id": terminal}
+    assert request.event_timestamp == t
+    assert request.request_values(t) == {
+        "amount_cents": cents,
+        "transaction_time_us": microseconds(t),
+    }
+
+
+@given(st.integers().filter(lambda n: not 0 <= n <= MOST_CENTS))
+def test_an_amount_out_of_range_is_refused(cents: int) -> None:
+    with pytest.raises(ValidationError, match="amount_cents"):
+        FraudRequest.model_validate({"customer_id": 1, "terminal_id": 1, "amount_cents": cents})
+
+
+@pytest.mark.parametrize("field", ["customer_id", "terminal_id", "amount_cents"])
+@given(value=st.floats() | st.text() | st.booleans() | st.none())
+def test_only_whole_numbers_are_whole_numbers(field: str, value: object) -> None:
+    good = {"customer_id": 1, "terminal_id": 1, "amount_cents": 1}
+    with pytest.raises(ValidationError, match=field):
+        FraudRequest.model_validate(good | {field: value})
