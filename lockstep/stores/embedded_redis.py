@@ -30,6 +30,8 @@ HOST = "127.0.0.1"
 PATIENCE_SECONDS = 10.0
 
 _STATE = "server.json"
+_DATA = "dump.rdb"
+_SAVED_BY = "saved_by"
 
 
 class EmbeddedRedisError(LockstepError):
@@ -52,9 +54,17 @@ class EmbeddedRedisError(LockstepError):
     @classmethod
     def did_not_start(cls, log: Path) -> EmbeddedRedisError:
         lines = log.read_text(errors="replace").splitlines() if log.is_file() else []
+        told = [line for line in lines if "WARNING" not in line]
         return cls(
-            f"the server did not come up: {' / '.join(lines[-3:]) or 'it wrote no log'}",
+            f"the server did not come up: {' / '.join(told[-2:]) or 'it wrote no log'}",
             next_step=f"see {log}",
+        )
+
+    @classmethod
+    def saved_by_another(cls, folder: Path, binary: str) -> EmbeddedRedisError:
+        return cls(
+            f"the data in {folder} were saved by {binary}, which is gone; no other reads them",
+            next_step="delete that folder and run `feast materialize` again",
         )
 
     @classmethod
@@ -164,12 +174,12 @@ def _launch(folder: Path, port: int, *, keep: bool) -> RunningServer:
         "pidfile": pid_file,
         "logfile": log,
         "dir": folder.resolve(),
-        "dbfilename": "dump.rdb",
+        "dbfilename": _DATA,
         "save": "60 1" if keep else "",
         "appendonly": "no",
     }
     arguments = [str(part) for name, value in options.items() for part in (f"--{name}", value)]
-    subprocess.run([_binary(), *arguments], check=False, capture_output=True)
+    subprocess.run([_binary_for(folder), *arguments], check=False, capture_output=True)
     _wait_until(lambda: _pid_of(port) is not None or _has_died(pid_file))
     pid = _pid_in(pid_file)
     # The pid file tells this server from another that took the port meanwhile.
@@ -188,6 +198,17 @@ def _stop(server: RunningServer) -> None:
 def _pid_in(pid_file: Path) -> int | None:
     text = pid_file.read_text().strip() if pid_file.is_file() else ""
     return int(text) if text else None
+
+
+def _binary_for(folder: Path) -> str:
+    """The server that saved the data of `folder`: another one may not read its format."""
+    note = folder / _SAVED_BY
+    if not (folder / _DATA).is_file() or not note.is_file():
+        note.write_text(_binary())
+    binary = note.read_text()
+    if not Path(binary).is_file():
+        raise EmbeddedRedisError.saved_by_another(folder, binary)
+    return binary
 
 
 def _binary() -> str:

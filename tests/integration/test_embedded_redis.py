@@ -112,3 +112,26 @@ def test_with_redis_url_nothing_is_started(
 
 def _port(url: str) -> int:
     return int(url.rsplit(":", 1)[1].split("/")[0])
+
+
+def test_data_are_read_by_the_server_that_saved_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))  # no redis-server: the wheel's
+    with embedded_redis(tmp_path / "data") as url, Redis.from_url(url) as client:
+        client.set("kept", "yes")
+    monkeypatch.undo()
+    with embedded_redis(tmp_path / "data") as url, Redis.from_url(url) as client:
+        assert client.get("kept") == b"yes"
+
+
+def test_data_whose_server_is_gone_are_named(tmp_path: Path) -> None:
+    with embedded_redis(tmp_path) as url, Redis.from_url(url) as client:
+        client.set("kept", "yes")
+    (tmp_path / "saved_by").write_text("/gone/redis-server")
+    with (
+        pytest.raises(EmbeddedRedisError, match=r"saved by /gone/redis-server, which is gone"),
+        embedded_redis(tmp_path),
+    ):
+        pass
+    assert (tmp_path / "dump.rdb").is_file()
