@@ -16,6 +16,8 @@ from serving.use_case import UseCase
 
 def _problem(description: str) -> dict[str, Any]:
     schema = Problem.model_json_schema()
+    # A reference to the schema's own definitions would not resolve inside the OpenAPI document.
+    schema["properties"]["errors"]["items"] = schema.pop("$defs")["FieldProblem"]
     return {"description": description, "content": {MEDIA_TYPE: {"schema": schema}}}
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import re
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from itertools import takewhile
@@ -220,3 +222,20 @@ def test_the_api_describes_itself(client: TestClient) -> None:
     assert (amount["minimum"], amount["maximum"]) == (0, 1_000_000_000)
     assert amount["examples"]
     assert "cents" in amount["description"]
+
+
+def test_every_reference_of_the_openapi_document_resolves(client: TestClient) -> None:
+    document = client.get("/openapi.json").json()
+    references = re.findall(r'"\$ref": "#/([^"]+)"', json.dumps(document))
+    assert references
+    for reference in references:
+        found = document
+        for part in reference.split("/"):
+            found = found[part]
+
+
+def test_the_documentation_page_needs_nothing_from_outside(client: TestClient) -> None:
+    page = client.get("/docs").text
+    assert re.findall(r'(?:src|href)="([^"]+)"', page)
+    for asset in re.findall(r'(?:src|href)="([^"]+)"', page):
+        assert client.get(asset).status_code == 200
