@@ -33,6 +33,8 @@ def train(
     """Fits a model on what was known, judges it on later days and makes it the champion."""
     import logging
 
+    import logging
+
     from rich.console import Console
 
     from lockstep.cli.instants import utc_instant
@@ -40,6 +42,8 @@ def train(
 
     # What libraries tell their callers' developers; Feast and MLflow turn it on.
     logging.captureWarnings(True)
+    # MLflow's own deprecation warnings have no reader here.
+    logging.getLogger("py.warnings").setLevel(logging.ERROR)
     with progress_shown() as progress:
         progress("starting", 0.0)
         from feature_repo.store import open_feature_store
