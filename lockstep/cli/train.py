@@ -33,8 +33,6 @@ def train(
     """Fits a model on what was known, judges it on later days and makes it the champion."""
     import logging
 
-    import logging
-
     from rich.console import Console
 
     from lockstep.cli.instants import utc_instant
