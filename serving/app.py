@@ -32,10 +32,11 @@ from serving.errors import (
     DefinitionsError,
     FutureFeaturesError,
     NoModelError,
+    NotMaterializedError,
     NotReadyError,
     UnknownUseCaseError,
 )
-from serving.problems import ProblemResponse, field_problems, problem_response
+from serving.problems import ProblemResponse, body_problem, field_problems, problem_response
 from serving.routes import health_routes, prediction_routes
 from serving.service import PredictionService
 from serving.settings import ServingSettings
@@ -57,6 +58,7 @@ _KINDS: dict[type[LockstepError], _Kind] = {
     UnknownUseCaseError: _Kind(404, "unknown-use-case", "There is no such use case"),
     FutureFeaturesError: _Kind(422, "future-features", "T lies before the stored values"),
     StoreUnavailableError: _Kind(503, "no-redis", "The online store does not answer"),
+    NotMaterializedError: _Kind(503, "not-materialized", "The online store is empty"),
     NotReadyError: _Kind(503, "not-ready", "The server is not ready"),
     NoModelError: _NO_MODEL,
     DefinitionsError: _NO_MODEL,
@@ -83,6 +85,9 @@ def create_app(settings: ServingSettings, clock: Clock) -> FastAPI:
         title="Lockstep",
         summary="Scores by entity id, from the features that the model was trained on.",
         version=version("lockstep"),
+        description="Failures are problem documents, unknown paths (404) and methods (405) too.",
+        # A path with a slash too many is unknown; a redirect would have no problem document.
+        redirect_slashes=False,
         lifespan=lifespan,
     )
     app.include_router(health_routes(service))
@@ -135,6 +140,8 @@ def _add_problem_handlers(app: FastAPI, *, retry_after_seconds: int) -> None:
 
     @app.exception_handler(HTTPException)
     async def on_http_error(request: Request, error: HTTPException) -> ProblemResponse:
+        if error.status_code == 400 and error.__cause__:
+            return _unreadable_body(request, error.__cause__)
         return problem_response(
             "http",
             title="The request cannot be answered",
@@ -154,3 +161,15 @@ def _add_problem_handlers(app: FastAPI, *, retry_after_seconds: int) -> None:
             detail="an unexpected error; the server's log has it",
             instance=request.url.path,
         )
+
+
+def _unreadable_body(request: Request, cause: BaseException) -> ProblemResponse:
+    field = body_problem(cause)
+    return problem_response(
+        "unreadable-body",
+        title="The body cannot be read",
+        status=400,
+        detail=f"{field.field}: {field.problem}; see /docs for what is expected",
+        instance=request.url.path,
+        errors=[field],
+    )

@@ -91,6 +91,17 @@ class DefinitionsError(ServingError):
         )
 
 
+class NotMaterializedError(ServingError):
+    """Redis holds nothing of a view, so that every entity would look unknown."""
+
+    @classmethod
+    def views(cls, names: Iterable[str]) -> NotMaterializedError:
+        return cls(
+            f"the online store holds nothing of {sorted(names)}",
+            next_step="run `feast materialize START END` in feature_repo/",
+        )
+
+
 class FutureFeaturesError(ServingError):
     """T lies before a value that the online store already holds."""
 

@@ -11,7 +11,8 @@ from lockstep.contract.instant import microseconds
 from serving.schemas import EntityId, Prediction, PredictRequest
 from serving.use_case import UseCase
 
-MOST_CENTS = 1_000_000_000
+# As much as ingestion accepts.
+MOST_CENTS = 100_000_000_000
 
 
 class TransactionId(BaseModel):
@@ -30,7 +31,7 @@ class FraudRequest(PredictRequest, TransactionId):
     amount_cents: int = Field(
         ge=0,
         le=MOST_CENTS,
-        description="The amount in cents, at most ten million.",
+        description="The amount in cents, at most 100,000,000,000.",
         examples=[5716],
     )
 

@@ -67,6 +67,17 @@ def field_problems(error: RequestValidationError) -> list[FieldProblem]:
     return [_field_problem(item) for item in error.errors()]
 
 
+def body_problem(cause: BaseException) -> FieldProblem:
+    """Why a body could not be read at all: the known reasons in words, and the error's class."""
+    known = {
+        RecursionError: "nested too deep",
+        UnicodeDecodeError: "not UTF-8 text",
+        ValueError: "a number with too many digits",
+    }
+    problem = known.get(type(cause), "not readable as JSON")
+    return FieldProblem(field="body", problem=f"{problem} ({type(cause).__name__})")
+
+
 def _field_problem(item: Mapping[str, Any]) -> FieldProblem:
     location = [str(part) for part in item["loc"] if part != "body"]
     if item["type"] == "json_invalid":

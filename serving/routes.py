@@ -22,6 +22,7 @@ def _problem(description: str) -> dict[str, Any]:
 
 
 _PREDICT_PROBLEMS: dict[int | str, dict[str, Any]] = {
+    400: _problem("The body cannot be read: bad UTF-8, nested too deep, or too long a number."),
     413: _problem("The body is too large."),
     422: _problem("A field is missing, unknown or out of range; or T lies before stored values."),
     503: _problem("There is no model, or Redis does not answer; see Retry-After."),

@@ -10,7 +10,7 @@ from typing import Any
 from lockstep.contract.instant import instant_at, microseconds
 from lockstep.stores.online_read import FeatureValue, ViewRead, statuses
 from lockstep.stores.online_reader import OnlineReader
-from serving.errors import FutureFeaturesError
+from serving.errors import FutureFeaturesError, NotMaterializedError
 from serving.feature_plan import FeaturePlan
 from serving.model_registry import ServedModel
 
@@ -38,11 +38,13 @@ class Scorer:
         """The score at T; an entity that was never written scores with nulls.
 
         Raises:
-            FutureFeaturesError: the online store holds a step that is newer than T.
+            NotMaterializedError: Redis holds nothing of a view of the model.
+            FutureFeaturesError: the online store holds a step that was not known at T.
             StoreUnavailableError: Redis does not answer.
         """
         (reads,) = await self.reader.read([entity_ids])
         t_us = microseconds(t)
+        _refuse_unmaterialized(reads)
         _refuse_future(reads, t, t_us)
         values = self.plan.values(statuses(reads.values(), t_us), request_values)
         predictor = self.served.predictor
@@ -52,7 +54,13 @@ class Scorer:
         return Scored(score, predictor.is_positive(score), features)
 
 
+def _refuse_unmaterialized(reads: Mapping[str, ViewRead]) -> None:
+    if lost := [view for view, read in reads.items() if read.horizon_us is None]:
+        raise NotMaterializedError.views(lost)
+
+
 def _refuse_future(reads: Mapping[str, ViewRead], t: datetime, t_us: int) -> None:
     for view, read in reads.items():
-        if read.event_us is not None and read.event_us > t_us:
-            raise FutureFeaturesError.at(view, t, instant_at(read.event_us))
+        known_from_us = read.known_from_us
+        if known_from_us is not None and known_from_us > t_us:
+            raise FutureFeaturesError.at(view, t, instant_at(known_from_us))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import uuid
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import asynccontextmanager, suppress
 from functools import partial
 from typing import TYPE_CHECKING
@@ -15,6 +15,7 @@ from lockstep.contract.clock import Clock
 from lockstep.errors import LockstepError
 from lockstep.stores.errors import StoreUnavailableError
 from serving.catalog import Catalog
+from serving.errors import NotMaterializedError
 from serving.model_registry import load_champion
 from serving.model_store import ModelStore
 from serving.preload import preload
@@ -80,11 +81,19 @@ class PredictionService:
             try:
                 store.current()
             except LockstepError as error:
-                missing[f"model {name}"] = error
+                missing[name] = error
         try:
             await self._catalog.ping()
+            missing |= await self._unmaterialized(set(self._stores) - set(missing))
         except StoreUnavailableError as error:
             missing["redis"] = error
+        return missing
+
+    async def _unmaterialized(self, names: Iterable[str]) -> dict[str, LockstepError]:
+        missing: dict[str, LockstepError] = {}
+        for name in names:
+            if views := await self._stores[name].current().reader.unmaterialized():
+                missing[f"features {name}"] = NotMaterializedError.views(views)
         return missing
 
     @asynccontextmanager

@@ -33,14 +33,27 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.TestReport]:
-    """Under CI=true a skip whose reason nobody reviewed is a failure."""
+    """Under CI=true a skipped test whose reason nobody reviewed is a failure."""
     report = yield
-    if report.skipped and os.environ.get("CI") == "true" and not hasattr(report, "wasxfail"):
-        reason = report.longrepr[2] if isinstance(report.longrepr, tuple) else ""
-        if reason.removeprefix("Skipped: ") not in REVIEWED_SKIPS:
-            report.outcome = "failed"
-            report.longrepr = f"skipped under CI without review: {reason}"
+    _refuse_skip(report)
     return report
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_make_collect_report() -> Generator[None, pytest.CollectReport, pytest.CollectReport]:
+    """The same for a module that is skipped as a whole."""
+    report = yield
+    _refuse_skip(report)
+    return report
+
+
+def _refuse_skip(report: pytest.TestReport | pytest.CollectReport) -> None:
+    if not report.skipped or os.environ.get("CI") != "true" or hasattr(report, "wasxfail"):
+        return
+    reason = report.longrepr[2] if isinstance(report.longrepr, tuple) else ""
+    if reason.removeprefix("Skipped: ") not in REVIEWED_SKIPS:
+        report.outcome = "failed"
+        report.longrepr = f"skipped under CI without review: {reason}"
 
 
 @pytest.fixture(scope="session")

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
+from lockstep.windows.spec import EVENT_TIMESTAMP
 from training.errors import TrainingError
 
 if TYPE_CHECKING:
@@ -27,15 +28,29 @@ def join_features(
     """`rows` with the values that each feature of the service had at their T.
 
     Raises:
-        TrainingError: the service was not applied, its registry is damaged, or the store
-            lost or moved rows.
+        TrainingError: the service was not applied, its registry is damaged, a table was not
+            built up to the newest T, or the store lost or moved rows.
     """
     service = _feature_service(store, feature_service)
+    _check_horizons(store, service, rows)
     job = store.get_historical_features(entity_df=rows, features=service)
     joined = pl.from_arrow(job.to_arrow())
     if not isinstance(joined, pl.DataFrame) or not joined[row_id].equals(rows[row_id]):
         raise TrainingError.rows_changed(rows.height, len(joined))
     return Dataset(joined, feature_names(service))
+
+
+def _check_horizons(store: FeatureStore, service: FeatureService, rows: pl.DataFrame) -> None:
+    """Raises where a step table is not exact for the newest T: its old steps would look new."""
+    from lockstep.stores.locations import lake_root
+    from lockstep.stores.view_table import ViewTable
+
+    newest = rows.select(pl.col(EVENT_TIMESTAMP).max()).item()
+    names = {p.name for p in service.feature_view_projections}
+    for view in store.list_feature_views():
+        horizon = ViewTable(view, lake_root(store.config)).table.horizon()
+        if view.name in names and horizon is not None and horizon <= newest:
+            raise TrainingError.past_horizon(view.name, horizon, newest)
 
 
 def feature_names(service: FeatureService) -> tuple[str, ...]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Any
 
 from lockstep.errors import LockstepError
 
@@ -44,6 +45,14 @@ class TrainingError(LockstepError):
         return cls(
             f"the feature registry cannot be read ({cause})",
             next_step="delete the file that feature_store.yaml names, then run `feast apply`",
+        )
+
+    @classmethod
+    def past_horizon(cls, view: str, horizon: datetime, newest: Any) -> TrainingError:
+        return cls(
+            f"the table of {view!r} is exact before {horizon.isoformat()}, but there are rows "
+            f"up to T = {newest.isoformat()}",
+            next_step="run `lockstep build` again, or choose an earlier --as-of",
         )
 
     @classmethod

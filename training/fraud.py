@@ -24,32 +24,30 @@ def labelled_transactions(lake_dir: Path, as_of: datetime) -> pl.DataFrame:
     Where a verdict was corrected, the newest one that had arrived by `as_of` counts.
 
     Raises:
-        LakeError: the lake has no transactions or no verdicts.
+        LakeError: the lake has no transactions or no verdicts, or a partition is not parquet.
     """
-    transactions = _known_at(lake_dir, _TRANSACTIONS, as_of).select(
-        _ID,
-        "customer_id",
-        "terminal_id",
-        EVENT_TIMESTAMP,
-        "amount_cents",
+    transactions = _known_at(
+        LakeTable(lake_dir, _TRANSACTIONS),
+        as_of,
+        pl.col("customer_id"),
+        pl.col("terminal_id"),
+        pl.col(EVENT_TIMESTAMP),
+        pl.col("amount_cents"),
         pl.col(EVENT_TIMESTAMP).dt.timestamp("us").alias("transaction_time_us"),
     )
-    verdicts = (
-        _known_at(lake_dir, _VERDICTS, as_of)
-        .select(
-            _ID,
-            pl.col("fraud").cast(pl.Int64).alias(LABEL),
-            pl.max_horizontal(EVENT_TIMESTAMP, CREATED_TIMESTAMP).alias(LABEL_KNOWN_AT),
-        )
-        .sort(LABEL_KNOWN_AT, maintain_order=True)
-        .unique(_ID, keep="last", maintain_order=True)
+    verdicts = _known_at(
+        LakeTable(lake_dir, _VERDICTS),
+        as_of,
+        pl.col("fraud").cast(pl.Int64).alias(LABEL),
+        pl.max_horizontal(EVENT_TIMESTAMP, CREATED_TIMESTAMP).alias(LABEL_KNOWN_AT),
     )
-    return transactions.join(verdicts, on=_ID, how="inner").sort(EVENT_TIMESTAMP, _ID).collect()
+    newest = verdicts.sort(LABEL_KNOWN_AT, maintain_order=True).unique(_ID, keep="last")
+    return transactions.join(newest, on=_ID, how="inner").sort(EVENT_TIMESTAMP, _ID)
 
 
-def _known_at(lake_dir: Path, table: str, as_of: datetime) -> pl.LazyFrame:
-    rows = LakeTable(lake_dir, table).scan(next_step=_NEXT_STEP)
-    return rows.filter(pl.col(EVENT_TIMESTAMP) <= as_of, pl.col(CREATED_TIMESTAMP) <= as_of)
+def _known_at(table: LakeTable, as_of: datetime, *columns: pl.Expr) -> pl.DataFrame:
+    known = pl.max_horizontal(EVENT_TIMESTAMP, CREATED_TIMESTAMP) <= as_of
+    return table.collect(table.scan(next_step=_NEXT_STEP).filter(known).select(_ID, *columns))
 
 
 USE_CASE = UseCase(

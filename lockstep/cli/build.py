@@ -12,13 +12,17 @@ def build(
     use_case: Annotated[str, typer.Argument(help="Whose windows, such as 'fraud'.")],
     end: Annotated[
         str | None,
-        typer.Option(help="Exact for times before this UTC instant. Default: the data's last day."),
+        typer.Option(
+            help="UTC instant before which all events are in the lake; T before it is exact.",
+            show_default="just after the newest event",
+        ),
     ] = None,
 ) -> None:
     """Builds every window table of USE_CASE from the lake's events."""
     from lockstep.cli.instants import utc_instant
     from lockstep.cli.progress import progress_shown
-    from lockstep.jobs.build import build as build_table
+    from lockstep.contract.clock import SystemClock
+    from lockstep.jobs.build import build as build_tables
     from lockstep.settings import Settings
     from lockstep.use_cases import load_use_case
 
@@ -26,10 +30,9 @@ def build(
     until: datetime | None = utc_instant(end, "--end") if end else None
     lake_dir = Settings().lake_dir
     with progress_shown() as progress:
-        receipts = [
-            build_table(lake_dir, spec, end=until, progress=progress)
-            for spec in definitions.WINDOW_SPECS
-        ]
+        receipts = build_tables(
+            lake_dir, definitions.WINDOW_SPECS, end=until, clock=SystemClock(), progress=progress
+        )
     for receipt in receipts:
         typer.echo(
             f"{receipt.table}: {receipt.steps:,} steps of {receipt.entities:,} entities from "

@@ -87,6 +87,7 @@ def _predict_after(
 
     from lockstep.cli.demo_parts.commands import feast
     from lockstep.cli.demo_parts.requests import bodies, transactions_after
+    from lockstep.cli.errors import DemoError
 
     sent: list[pl.DataFrame] = []
     answers: list[dict[str, Any]] = []
@@ -95,6 +96,8 @@ def _predict_after(
         feast(settings.feature_repo_dir, "materialize", start, stop)
         api.wait_until_ready()
         sent.append(transactions_after(settings.lake_dir, cut, count))
+        if sent[-1].height < count:
+            raise DemoError.too_few(sent[-1].height, count, cut)
         answers += api.post("/v1/fraud/predict", bodies(sent[-1]))
         typer.echo(f"  {len(answers):,} predictions over HTTP so far")
     return pl.concat(sent), answers
@@ -108,6 +111,7 @@ def _report(settings: Settings, proof: Any, answers: list[dict[str, Any]]) -> No
         f"  {proof.rows:,} predictions, {blocked:,} blocked; {proof.at_cut:,} pairs had moved on "
         "since their cut and were compared there"
     )
+    typer.echo(f"  {proof.comparison.both_null:,} values were null on both sides")
     typer.secho(f"  {proof.comparison}", bold=True)
     if proof.comparison.mismatches:
         first = proof.comparison.mismatches[0]

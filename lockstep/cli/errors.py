@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from pathlib import Path
+
+from pydantic import ValidationError
 
 from lockstep.errors import LockstepError
 
@@ -20,6 +23,26 @@ class UsageError(LockstepError):
     @classmethod
     def other_zone(cls, option: str, text: str) -> UsageError:
         return cls(f"{option} {text!r} is not UTC", next_step="convert it and end it with Z")
+
+
+class SettingsError(LockstepError):
+    """Environment variables that cannot be used."""
+
+    @classmethod
+    def invalid(cls, cause: ValidationError) -> SettingsError:
+        fields = (f"{_place(e['loc'])} is {e['input']!r}: {e['msg']}" for e in cause.errors())
+        return cls(
+            f"{cause.title} cannot be used ({'; '.join(fields)})",
+            next_step="mend or unset those environment variables, named LOCKSTEP_... or SERVING_...",
+        )
+
+
+class FileSystemError(LockstepError):
+    """What the operating system refuses."""
+
+    @classmethod
+    def refused(cls, cause: OSError) -> FileSystemError:
+        return cls(str(cause), next_step="check the path and its permissions")
 
 
 class DemoError(LockstepError):
@@ -45,5 +68,16 @@ class DemoError(LockstepError):
         return cls(f"POST {path} answered {status}: {answer[:500]}", next_step="mend what it names")
 
     @classmethod
+    def too_few(cls, got: int, asked: int, cut: datetime) -> DemoError:
+        return cls(
+            f"there are {got:,} transactions after {cut:%Y-%m-%d %H:%M}, asked for {asked:,}",
+            next_step="simulate more customers, or ask for fewer --requests",
+        )
+
+    @classmethod
     def mismatches(cls, summary: str) -> DemoError:
         return cls(summary, next_step="this is a fault of Lockstep: please report it")
+
+
+def _place(location: tuple[int | str, ...]) -> str:
+    return ".".join(str(part) for part in location) or "the whole"

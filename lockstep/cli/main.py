@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import sys
+from typing import NoReturn
 
 import typer
+from pydantic import ValidationError
 
 from lockstep.cli import build, demo, generate, ingest, redis, serve, train
+from lockstep.cli.errors import FileSystemError, SettingsError
 from lockstep.errors import LockstepError
 
 app = typer.Typer(
@@ -29,5 +32,13 @@ def main() -> None:
     try:
         app()
     except LockstepError as error:
-        typer.echo(f"lockstep: {error}", err=True)
-        sys.exit(2)
+        _fail(error)
+    except ValidationError as error:
+        _fail(SettingsError.invalid(error))
+    except OSError as error:
+        _fail(FileSystemError.refused(error))
+
+
+def _fail(error: LockstepError) -> NoReturn:
+    typer.echo(f"lockstep: {error}", err=True)
+    sys.exit(2)

@@ -22,10 +22,14 @@ def train(
     ] = None,
     train_days: Annotated[
         int | None,
-        typer.Option(help="Last days to fit on, validation included.", show_default="all"),
+        typer.Option(
+            min=1, max=3_650, help="Last days to fit on, validation included.", show_default="all"
+        ),
     ] = None,
-    test_days: Annotated[int, typer.Option(help="Last labelled days, kept for the test.")] = 7,
-    seed: Annotated[int, typer.Option(help="Seed of the fit.")] = 0,
+    test_days: Annotated[
+        int, typer.Option(min=1, max=3_650, help="Last labelled days, kept for the test.")
+    ] = 7,
+    seed: Annotated[int, typer.Option(min=0, max=2**31 - 1, help="Seed of the fit.")] = 0,
     iterations: Annotated[
         int, typer.Option(min=1, help="Most trees; validation may stop earlier.")
     ] = 300,
@@ -69,7 +73,7 @@ def _summary(result: TrainingResult) -> Table:
     from rich.table import Table
 
     name, version = result.registered.name, result.registered.version
-    title = f"model {name} version {version}, now champion"
+    title = f"model {name} version {version}, now champion; a running API takes it on restart"
     table = Table(title=title, title_justify="left", show_header=False)
     table.add_column()
     table.add_column()

@@ -26,6 +26,7 @@ def status_at(
     *,
     event_us: int | None,
     is_null: bool,
+    created_us: int | None = None,
     ttl_us: int | None = None,
     valid_until_us: int | None = None,
     horizon_us: int | None = None,
@@ -33,7 +34,8 @@ def status_at(
 ) -> FeatureStatus:
     """The status at T of a value whose step is stamped `event_us`; all microseconds UTC.
 
-    `event_us` is None when nothing was ever known. A time to live of None or 0 never
+    `event_us` is None when nothing was ever known. A step that begins after T, or was created
+    after it, was not known at T. A time to live of None or 0 never
     expires; an age equal to it is still valid. The value is stale from `valid_until_us`
     on, unless the view is exact beyond T (T < `horizon_us`); and when T is more than
     `max_age_us` past the horizon.
@@ -45,7 +47,7 @@ def status_at(
     """
     if event_us is None:
         return FeatureStatus.NOT_FOUND
-    if event_us > t_us:
+    if event_us > t_us or (created_us is not None and created_us > t_us):
         return FeatureStatus.FUTURE
     if ttl_us and t_us - event_us > ttl_us:
         return FeatureStatus.EXPIRED

@@ -5,7 +5,7 @@ from __future__ import annotations
 import resource
 import time
 from collections import defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -13,8 +13,10 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 
+from lockstep.contract.clock import Clock
 from lockstep.jobs.errors import BuildError
 from lockstep.lake.table import LakeTable
+from lockstep.windows.events import check_events
 from lockstep.windows.spec import CREATED_TIMESTAMP, EVENT_TIMESTAMP, WindowSpec
 from lockstep.windows.steps import step_batches
 
@@ -43,29 +45,61 @@ class BuildReceipt:
     peak_mb: int
 
 
-def build(
-    lake_dir: Path, spec: WindowSpec, *, end: datetime | None = None, progress: Progress
-) -> BuildReceipt:
-    """Builds the whole step table of `spec`, from its source's first event up to `end`.
+@dataclass(frozen=True)
+class _Input:
+    """The checked events of one table, and the end of its build."""
 
-    `end` defaults to the midnight (UTC) after the source's newest day. A step stands in
-    the partition of the day on which it became final, that of max(event, created). Days
-    are replaced one by one, then those without steps are dropped, then the horizon moves.
+    spec: WindowSpec
+    rows: pl.DataFrame
+    end: datetime
+
+
+def build(
+    lake_dir: Path,
+    specs: Sequence[WindowSpec],
+    *,
+    end: datetime | None = None,
+    clock: Clock,
+    progress: Progress,
+) -> list[BuildReceipt]:
+    """Builds the whole step table of each spec, from its source's first event up to `end`.
+
+    `end` says that every event before it is in the lake: the tables are exact for
+    T < end. The default is just after the source's newest event, and never later than now:
+    what is scheduled to become known later is not known. A step stands in the partition of
+    the day on which it became final, that of max(event, created). All sources are checked
+    before the first table is touched; then days are replaced one by one, those without
+    steps are dropped, and the horizon moves last.
 
     Raises:
-        LakeError: the source has no rows.
-        BuildError: `end` is not after the source's first event.
-        EventsError: the source's rows are not what the spec declares.
+        LakeError: a source has no rows or cannot be read.
+        BuildError: `end` is in the future, or not after a source's first event.
+        EventsError: a source's rows are not what its spec declares.
     """
-    started = time.monotonic()
-    source, target = LakeTable(lake_dir, spec.source), LakeTable(lake_dir, spec.table)
+    now = clock.now()
+    if end is not None and end > now:
+        raise BuildError.future_end(end, now)
+    inputs = [_checked_input(lake_dir, spec, end, now) for spec in specs]
+    return [_build_table(lake_dir, checked, progress) for checked in inputs]
+
+
+def _checked_input(lake_dir: Path, spec: WindowSpec, end: datetime | None, now: datetime) -> _Input:
+    source = LakeTable(lake_dir, spec.source)
     columns = [*spec.entity_keys, EVENT_TIMESTAMP, CREATED_TIMESTAMP, *spec.value_columns]
-    events = source.scan(next_step="ingest it first, see `lockstep ingest --help`")
-    rows = events.select(columns).collect()
-    end = end or source.coverage_end()
+    scan = source.scan(next_step="ingest it first, see `lockstep ingest --help`")
+    rows = source.collect(scan.select(columns))
+    end = end or min(source.coverage_end(), now)
     if rows.filter(pl.col(EVENT_TIMESTAMP) < end).is_empty():
         raise BuildError.no_events(spec.source, end, source.days())
-    days = _steps_by_day(rows, spec, end, progress)
+    check_events(rows, spec)
+    return _Input(spec, rows, end)
+
+
+def _build_table(lake_dir: Path, checked: _Input, progress: Progress) -> BuildReceipt:
+    started = time.monotonic()
+    spec, rows = checked.spec, checked.rows
+    target = LakeTable(lake_dir, spec.table)
+    days = _steps_by_day(rows, spec, checked.end, progress)
     size = _replace(target, days, progress)
     receipt = BuildReceipt(
         table=spec.table,
@@ -74,7 +108,7 @@ def build(
         entities=rows.select(pl.struct(spec.entity_keys).n_unique()).item(),
         days=len(days),
         bytes=size,
-        horizon=end.astimezone(UTC).isoformat(),
+        horizon=checked.end.astimezone(UTC).isoformat(),
         seconds=round(time.monotonic() - started, 3),
         peak_mb=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 // 10**6,
     )
@@ -99,14 +133,13 @@ def _steps_by_day(
 def _split_by_day(batch: pl.DataFrame) -> Iterator[tuple[date, pl.DataFrame]]:
     """The batch by the day of max(event, created), each part in the batch's order.
 
-    A stable sort of 16-bit day numbers is a radix sort: 20 ms for 400,000 rows, where
-    hashing the days takes five times as long.
+    A stable sort of 16-bit day numbers (they reach the year 2149) is a radix sort.
     """
     final = np.maximum(
         batch[EVENT_TIMESTAMP].to_physical().to_numpy(),
         batch[CREATED_TIMESTAMP].to_physical().to_numpy(),
     )
-    day = (final // _DAY_US).astype(np.int16)
+    day = (final // _DAY_US).astype(np.uint16)
     order = np.argsort(day, kind="stable")
     numbers, starts = np.unique(day[order], return_index=True)
     ordered = batch[order]

@@ -15,15 +15,16 @@ import shutil
 import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import polars as pl
-from polars.exceptions import ComputeError
+from polars.exceptions import ComputeError, PanicException
 
 from lockstep.lake.errors import LakeError
 from lockstep.lake.parquet_file import replace_parquet
+from lockstep.windows.spec import EVENT_TIMESTAMP
 
 _PART = "part.parquet"
 _METADATA = "_table.json"
@@ -43,9 +44,12 @@ class LakeTable:
         return self.lake_dir / self.name
 
     def days(self) -> list[date]:
-        """The days that have a partition, oldest first."""
-        parts = self.path.glob(f"{_DAY}*/{_PART}")
-        return sorted(date.fromisoformat(p.parent.name.removeprefix(_DAY)) for p in parts)
+        """The days that have a partition, oldest first.
+
+        Raises:
+            LakeError: a partition's folder is not named after a day.
+        """
+        return sorted(_day_of(part.parent) for part in self.path.glob(f"{_DAY}*/{_PART}"))
 
     def part(self, day: date) -> Path:
         """The file of one day, whether it is there or not."""
@@ -68,6 +72,17 @@ class LakeTable:
                 self.name, f"{len(days or [])} days", f"{existing[0]} to {existing[-1]}"
             )
         return pl.scan_parquet([self.part(day) for day in wanted], hive_partitioning=False)
+
+    def collect(self, frame: pl.LazyFrame) -> pl.DataFrame:
+        """The rows of `frame`, which was scanned from this table.
+
+        Raises:
+            LakeError: a partition is not parquet.
+        """
+        try:
+            return frame.collect()
+        except (ComputeError, PanicException) as error:
+            raise LakeError.unreadable_table(self.path, error) from error
 
     def read_day(self, day: date) -> pl.DataFrame:
         """The rows of one day.
@@ -111,12 +126,25 @@ class LakeTable:
         return datetime.fromisoformat(text) if text else None
 
     def coverage_end(self) -> datetime:
-        """Midnight UTC after the newest day that has rows.
+        """The instant up to which the table is taken to be complete: just after its newest event.
+
+        Two microseconds after it, so that a build up to this end has the event's arrival, one
+        microsecond after it, among its steps. For tables partitioned by the day of the event.
 
         Raises:
-            LakeError: the table has no partitions.
+            LakeError: the table has no partitions, or the last one cannot be read.
         """
         days = self.days()
         if not days:
             raise LakeError.no_table(self.name, self.path, next_step="build or ingest it first")
-        return datetime.combine(days[-1], datetime.min.time(), UTC) + timedelta(days=1)
+        newest = self.read_day(days[-1])[EVENT_TIMESTAMP].max()
+        if not isinstance(newest, datetime):
+            raise LakeError.no_days(self.name, "its last day", f"{days[0]} to {days[-1]}")
+        return newest + timedelta(microseconds=2)
+
+
+def _day_of(folder: Path) -> date:
+    try:
+        return date.fromisoformat(folder.name.removeprefix(_DAY))
+    except ValueError:
+        raise LakeError.not_a_day(folder) from None

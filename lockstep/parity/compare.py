@@ -32,9 +32,10 @@ class Mismatch:
 
 @dataclass(frozen=True)
 class Comparison:
-    """How many values were compared, and those that differ."""
+    """How many values were compared, how many of them were null on both sides, what differs."""
 
     compared: int
+    both_null: int
     mismatches: tuple[Mismatch, ...]
 
     def __str__(self) -> str:
@@ -81,8 +82,11 @@ def compare(served: pl.DataFrame, recomputed: pl.DataFrame, features: Sequence[s
     and -0.0 are not.
 
     Raises:
-        ComparisonError: a feature or a row is missing on one side.
+        ComparisonError: a feature or a row is missing on one side, or there is nothing to
+            compare.
     """
+    if not (served.height and features):
+        raise ComparisonError.nothing()
     if served.height != recomputed.height:
         raise ComparisonError.rows(served.height, recomputed.height)
     if missing := set(features) - (set(served.columns) & set(recomputed.columns)):
@@ -93,7 +97,8 @@ def compare(served: pl.DataFrame, recomputed: pl.DataFrame, features: Sequence[s
         for row, (left, right) in enumerate(zip(served[feature], recomputed[feature], strict=True))
         if _bits(left) != _bits(right)
     )
-    return Comparison(served.height * len(features), mismatches)
+    both_null = sum(int((served[f].is_null() & recomputed[f].is_null()).sum()) for f in features)
+    return Comparison(served.height * len(features), both_null, mismatches)
 
 
 def _bits(value: Any) -> Any:

@@ -11,6 +11,10 @@ class ComparisonError(LockstepError):
     """Two sides that cannot be laid beside each other."""
 
     @classmethod
+    def nothing(cls) -> ComparisonError:
+        return cls("there is nothing to compare", next_step="serve at least one prediction first")
+
+    @classmethod
     def rows(cls, served: int, recomputed: int) -> ComparisonError:
         return cls(
             f"{served:,} rows were served but {recomputed:,} recomputed",

@@ -24,10 +24,10 @@ class Coverage:
     ) -> Coverage:
         """START to END, but never up to the table's horizon: its rows may still change there.
 
-        A table without a horizon is taken to be complete up to `now`, and no further: an END
-        in the future would hide the rows that arrive until then.
+        Nor in the future, which would hide the rows that arrive until then; a table without
+        a horizon is taken to be complete up to `now`.
         """
-        last = now if horizon is None else horizon - _MICROSECOND
+        last = now if horizon is None else min(now, horizon - _MICROSECOND)
         end = min(end, last)
         return cls(min(start, end), end)
 

@@ -24,7 +24,7 @@ from redis import Redis, RedisError
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
-from lockstep.errors import LockstepError
+from lockstep.stores.errors import PluginError
 
 HOST = "127.0.0.1"
 PATIENCE_SECONDS = 10.0
@@ -34,7 +34,7 @@ _DATA = "dump.rdb"
 _SAVED_BY = "saved_by"
 
 
-class EmbeddedRedisError(LockstepError):
+class EmbeddedRedisError(PluginError):
     """The embedded Redis cannot be started or stopped."""
 
     @classmethod

@@ -126,7 +126,9 @@ class LockstepComputeEngine(ComputeEngine):  # type: ignore[misc]  # Feast ships
         self._write(table, rows, task.tqdm_builder)
         # Last, so that whoever reads the horizon finds the rows that it vouches for.
         if isinstance(self.online_store, LockstepOnlineStore):
-            self.online_store.advance_horizon(self.repo_config, view, covered.horizon)
+            self.online_store.advance_horizon(
+                self.repo_config, view, covered.horizon, limit=table.table.horizon()
+            )
         return covered
 
     def _newest(self, table: ViewTable, covered: Coverage) -> pl.DataFrame:

@@ -4,12 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import ClassVar
 from urllib.parse import urlsplit, urlunsplit
+
+import click
 
 from lockstep.errors import LockstepError
 
 
-class EntityFrameError(LockstepError):
+class PluginError(LockstepError, click.ClickException):
+    """What leaves our plug-ins; the `feast` command shows it in one line and exits with 2."""
+
+    exit_code: ClassVar[int] = 2
+
+
+class EntityFrameError(PluginError):
     """An entity frame that cannot be joined as it stands."""
 
     @classmethod
@@ -69,7 +78,7 @@ class EntityFrameError(LockstepError):
         )
 
 
-class SourceError(LockstepError):
+class SourceError(PluginError):
     """A data source whose rows cannot be read."""
 
     @classmethod
@@ -108,7 +117,7 @@ class SourceError(LockstepError):
         )
 
 
-class MaterializeError(LockstepError):
+class MaterializeError(PluginError):
     """A materialisation that would leave the online store silently wrong."""
 
     @classmethod
@@ -133,7 +142,7 @@ class MaterializeError(LockstepError):
         )
 
 
-class EntityKeyError(LockstepError):
+class EntityKeyError(PluginError):
     """An entity id that cannot be a key of the online store."""
 
     @classmethod
@@ -151,7 +160,7 @@ class EntityKeyError(LockstepError):
         )
 
 
-class ReadPlanError(LockstepError):
+class ReadPlanError(PluginError):
     """Feature views that cannot be read together."""
 
     @classmethod
@@ -176,7 +185,7 @@ class ReadPlanError(LockstepError):
         )
 
 
-class StoreUnavailableError(LockstepError):
+class StoreUnavailableError(PluginError):
     """The online store does not answer, or refuses."""
 
     @classmethod

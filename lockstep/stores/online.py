@@ -40,8 +40,9 @@ _WRITE_BATCH = 2000
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 _ADVANCE = """
-local held = redis.call('GET', KEYS[1])
-if not held or tonumber(held) < tonumber(ARGV[1]) then redis.call('SET', KEYS[1], ARGV[1]) end
+local held = tonumber(redis.call('GET', KEYS[1]) or '-1')
+local new, limit = tonumber(ARGV[1]), tonumber(ARGV[2])
+if held < new or (limit >= 0 and held > limit) then redis.call('SET', KEYS[1], ARGV[1]) end
 """
 
 
@@ -137,8 +138,18 @@ class LockstepOnlineStore(OnlineStore):  # type: ignore[misc]  # Feast ships no 
                     features=[feature.name for feature in table.features],
                 )
 
-    def advance_horizon(self, config: RepoConfig, table: FeatureView, horizon: datetime) -> None:
-        """Records that the view's rows are exact for T < `horizon`; never moves it back.
+    def advance_horizon(
+        self,
+        config: RepoConfig,
+        table: FeatureView,
+        horizon: datetime,
+        *,
+        limit: datetime | None = None,
+    ) -> None:
+        """Records that the view's rows are exact for T < `horizon`.
+
+        It moves back only from beyond `limit`, the horizon of the table: a claim that the
+        lake itself does not make (any more) is withdrawn.
 
         Raises:
             StoreUnavailableError: Redis does not answer.
@@ -146,8 +157,9 @@ class LockstepOnlineStore(OnlineStore):  # type: ignore[misc]  # Feast ships no 
         url = redis_url(config)
         key = horizon_key(config.project, _name(config, table))
         us = (horizon - _EPOCH) // timedelta(microseconds=1)
+        limit_us = -1 if limit is None else (limit - _EPOCH) // timedelta(microseconds=1)
         with redis_errors(url):
-            self._client(url).execute_command("EVAL", _ADVANCE, 1, key, us)
+            self._client(url).execute_command("EVAL", _ADVANCE, 1, key, us, limit_us)
 
     def horizon(self, config: RepoConfig, table: FeatureView) -> datetime | None:
         """The T before which the view's rows are exact; None where nothing was recorded.

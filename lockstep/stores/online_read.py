@@ -28,6 +28,13 @@ class ViewRead:
     max_age_us: int | None = None
     values: Mapping[str, Any] = field(default_factory=dict)
 
+    @property
+    def known_from_us(self) -> int | None:
+        """The first T at which the row was known: its event and created time have come."""
+        if self.event_us is None:
+            return None
+        return max(self.event_us, self.created_us or self.event_us)
+
     def age_seconds(self, t_us: int) -> float | None:
         """How far T is past what the store vouches for; None where it vouches for nothing."""
         if self.horizon_us is None:
@@ -40,6 +47,7 @@ class ViewRead:
             t_us,
             event_us=self.event_us if feature in self.values else None,
             is_null=self.values.get(feature) is None,
+            created_us=self.created_us,
             ttl_us=self.ttl_us,
             valid_until_us=self.valid_until_us,
             horizon_us=self.horizon_us,

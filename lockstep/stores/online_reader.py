@@ -56,6 +56,16 @@ class OnlineReader:
         found = iter(answers)
         return [dict(self._entity(found, horizons)) for _ in rows]
 
+    async def unmaterialized(self) -> tuple[str, ...]:
+        """The views of which nothing was ever materialised, or of which Redis lost it.
+
+        Raises:
+            StoreUnavailableError: Redis does not answer in time, or refuses.
+        """
+        horizons, _ = await self._answers([])
+        found = zip(self.plan.views, horizons, strict=True)
+        return tuple(view.name for view, horizon in found if horizon is None)
+
     async def ping(self) -> None:
         """Returns when Redis answers.
 

@@ -47,5 +47,13 @@ class EventsError(LockstepError):
         )
 
     @classmethod
+    def too_many_versions(cls, versions: int, most: int, rows: int) -> EventsError:
+        return cls(
+            f"late rows would add {versions:,} versions to a batch of {rows:,} rows, "
+            f"more than {most:,}",
+            next_step="ingest rows that arrive together with one created time, or shorter windows",
+        )
+
+    @classmethod
     def out_of_range(cls, column: str, problem: str) -> EventsError:
         return cls(f"column {column!r} {problem}", next_step="mend or reject such rows at ingest")

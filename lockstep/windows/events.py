@@ -58,7 +58,7 @@ def prepare(events: pl.DataFrame, spec: WindowSpec, *, end_us: int) -> Iterator[
         EventsError: a column is missing, of a wrong type, has nulls, or a sum over the
             longest window could leave 64 bits.
     """
-    _check(events, spec)
+    check_events(events, spec)
     keys = list(spec.entity_keys)
     rows = events.select(
         *keys,
@@ -104,7 +104,12 @@ def _batches(entity: Ints, *, most_entities: int) -> Iterator[tuple[int, int]]:
         start = stop
 
 
-def _check(events: pl.DataFrame, spec: WindowSpec) -> None:
+def check_events(events: pl.DataFrame, spec: WindowSpec) -> None:
+    """Returns if `events` are what `spec` declares.
+
+    Raises:
+        EventsError: see `prepare`.
+    """
     times = (EVENT_TIMESTAMP, CREATED_TIMESTAMP)
     needed = [*spec.entity_keys, *times, *spec.value_columns]
     if missing := set(needed) - set(events.columns):

@@ -63,12 +63,6 @@ def step_batches(
         yield _batch_steps(batch, spec, start_us=start_us, end_us=end_us)
 
 
-def output_columns(spec: WindowSpec) -> list[str]:
-    """The columns of the step table, in order."""
-    times = [EVENT_TIMESTAMP, CREATED_TIMESTAMP]
-    return [*spec.entity_keys, *times, *spec.features(), VALID_UNTIL]
-
-
 def _batch_steps(
     events: Events, spec: WindowSpec, *, start_us: int | None, end_us: int
 ) -> pl.DataFrame:

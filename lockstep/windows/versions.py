@@ -15,7 +15,11 @@ import numpy as np
 import numpy.typing as npt
 
 from lockstep.windows.change_points import NEVER, ChangePoints, first_known, next_expiry, reach
+from lockstep.windows.errors import EventsError
 from lockstep.windows.events import Events, Ints
+
+# Versions that late rows add to one batch; about 100 bytes each while they are made.
+_MOST_LATE_PAIRS = 50_000_000
 
 
 @dataclass(frozen=True)
@@ -137,6 +141,8 @@ def _late_pairs(
     same_group = np.append(False, groups.number[1:] == groups.number[:-1])
     start = np.where(same_group, np.maximum(start, np.append(0, stop[:-1])), start)
     length = np.maximum(stop - start, 0)
+    if length.sum() > _MOST_LATE_PAIRS:
+        raise EventsError.too_many_versions(int(length.sum()), _MOST_LATE_PAIRS, len(events))
     point = np.repeat(start - np.append(0, np.cumsum(length)[:-1]), length)
     point += np.arange(len(point))
     group = np.repeat(groups.number, length)

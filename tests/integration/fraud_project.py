@@ -32,6 +32,7 @@ class Project:
 def fill_lake(settings: Settings) -> None:
     """Generates, ingests and builds some thousand transactions."""
     from feature_repo.windows.fraud import WINDOW_SPECS
+    from lockstep.contract.clock import SystemClock
     from lockstep.jobs.build import build
     from lockstep.jobs.generate.fraud import Options, generate
     from lockstep.jobs.ingest.fraud import ingest_spec
@@ -46,8 +47,7 @@ def fill_lake(settings: Settings) -> None:
         max_rejected_share=0.0,
         progress=_ignore,
     )
-    for spec in WINDOW_SPECS:
-        build(settings.lake_dir, spec, progress=_ignore)
+    build(settings.lake_dir, WINDOW_SPECS, clock=SystemClock(), progress=_ignore)
 
 
 def apply_definitions(settings: Settings) -> None:

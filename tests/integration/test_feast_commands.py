@@ -19,7 +19,6 @@ from click.testing import CliRunner, Result
 from feast_project import make_project, write_steps
 
 from lockstep.settings import Settings
-from lockstep.stores.errors import StoreUnavailableError
 
 FEAST = str(Path(sys.executable).with_name("feast"))
 DOWN = "redis://127.0.0.1:1/0"
@@ -90,14 +89,27 @@ def test_applying_again_from_beside_the_repository(beside: Callable[..., Result]
     assert done.exit_code == 0, done.output
 
 
-def test_redis_that_is_down_ends_the_command_with_an_error(
-    beside: Callable[..., Result], monkeypatch: pytest.MonkeyPatch
+_RANGE = ("2018-04-01T00:00:00", "2018-04-02T12:00:00")
+_EMPTY_RANGE = ("2010-04-01T00:00:00", "2010-04-02T00:00:00")
+_READ = ("-e", "customer_id=1", "-f", "customer_windows:customer_tx_count_1d")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "is_up", "message"),
+    [
+        (("materialize", *_RANGE), False, "run `lockstep redis start`"),
+        (("get-online-features", *_READ), False, "run `lockstep redis start`"),
+        (("materialize", *_EMPTY_RANGE), True, "nothing was written"),
+    ],
+)
+def test_what_cannot_be_done_is_one_message_and_exit_code_2(
+    applied: Settings, redis_url: str, arguments: tuple[str, ...], is_up: bool, message: str
 ) -> None:
-    monkeypatch.setenv("REDIS_URL", DOWN)
-    done = beside("materialize-incremental", "2018-04-03T00:00:00")
-    assert done.exit_code == 1
-    assert isinstance(done.exception, StoreUnavailableError)
-    assert "run `lockstep redis start`" in str(done.exception)
+    done = feast(applied, *arguments, redis_url=redis_url if is_up else DOWN)
+    assert done.returncode == 2
+    assert "Traceback" not in done.stderr
+    (error,) = re.findall(r"^Error: .*$", done.stderr, re.MULTILINE)
+    assert message in error
 
 
 def test_the_ui_answers_and_lists_our_views(applied: Settings) -> None:

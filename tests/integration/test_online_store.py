@@ -189,6 +189,15 @@ def test_a_horizon_never_moves_back(project: Store) -> None:
     assert fraud.store.horizon(fraud.config, WINDOWS) == T0 + timedelta(days=5) + TICK
 
 
+def test_a_horizon_beyond_the_tables_own_is_withdrawn(project: Store) -> None:
+    fraud, table = project("fraud"), T0 + timedelta(days=3)
+    fraud.store.advance_horizon(fraud.config, WINDOWS, T0 + timedelta(days=9))
+    fraud.store.advance_horizon(fraud.config, WINDOWS, T0 + timedelta(days=2), limit=table)
+    assert fraud.store.horizon(fraud.config, WINDOWS) == T0 + timedelta(days=2)
+    fraud.store.advance_horizon(fraud.config, WINDOWS, T0 + timedelta(days=1), limit=table)
+    assert fraud.store.horizon(fraud.config, WINDOWS) == T0 + timedelta(days=2)
+
+
 def test_progress_counts_every_row(project: Store) -> None:
     fraud, seen = project("fraud"), []
     rows = [(entity(str(n), "card"), {"n": Value(int64_val=n)}, T0, None) for n in range(4500)]

@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 
 import pytest
 from fraud_project import Project, materialize, train_small
+from redis import Redis
 from serving_client import PATIENCE_SECONDS, PREDICT, api, problem, wait_until_ready
 from starlette.testclient import TestClient
 
@@ -58,8 +59,25 @@ def test_without_a_model_it_says_so_and_finds_it_once_there_is_one(untrained: Se
         assert "no model 'fraud' has the alias 'champion'" in detail
         assert not (untrained.home_dir / "mlflow.db").exists()
         train_small(untrained)
+        materialize(untrained, url, END)
         wait_until_ready(client)
         assert client.post(PREDICT, json=GOOD).status_code == 200
+
+
+def test_an_empty_redis_is_not_taken_for_unknown_customers(project: Project) -> None:
+    with embedded_redis() as url, api(project.settings, url, END) as client:
+        _ready_detail_with(client, "the online store holds nothing of ['customer_windows', 'term")
+        document = problem(client.post(PREDICT, json=GOOD), 503)
+        assert document["type"] == "urn:lockstep:problem:not-materialized"
+        assert "run `feast materialize START END`" in document["detail"]
+        materialize(project.settings, url, END)
+        wait_until_ready(client)
+        with Redis.from_url(url) as redis:
+            redis.flushall()
+        deadline = time.monotonic() + 10  # horizons are read once a second
+        while client.get("/ready").status_code == 200 and time.monotonic() < deadline:
+            time.sleep(0.1)
+        _ready_detail_with(client, "the online store holds nothing of")
 
 
 def test_redis_and_the_model_missing_are_both_said(untrained: Settings) -> None:

@@ -12,6 +12,7 @@ from typing import Any
 import polars as pl
 import pytest
 from fraud_project import Project, materialize
+from google.protobuf.timestamp_pb2 import Timestamp
 from redis import Redis
 from serving_client import PREDICT, api, problem, wait_until_ready
 from starlette.testclient import TestClient
@@ -177,6 +178,25 @@ def test_a_t_before_the_stored_step_is_refused(client: TestClient, later: pl.Dat
     assert "send an event_timestamp that is not before that" in document["detail"]
 
 
+def test_a_value_that_became_known_after_t_is_refused(
+    client: TestClient, project: Project, redis_address: str, later: pl.DataFrame
+) -> None:
+    row = later.row(0, named=True)
+    fresh = client.post(PREDICT, json=body(row))
+    with Redis.from_url(redis_address) as redis:
+        (key,) = [
+            key
+            for key in redis.scan_iter(b"*customer_id*")
+            if row["customer_id"].to_bytes(8, "little") in key
+        ]
+        created = redis.hget(key, "_created:customer_windows")
+        redis.hset(key, "_created:customer_windows", Timestamp(seconds=2**31).SerializeToString())
+        refused = client.post(PREDICT, json=body(row))
+        redis.hset(key, "_created:customer_windows", created)
+    assert problem(refused, 422)["type"] == "urn:lockstep:problem:future-features"
+    assert client.post(PREDICT, json=body(row)).json()["score"] == fresh.json()["score"]
+
+
 def test_a_stale_value_is_kept_and_said_to_be_stale(
     client: TestClient, project: Project, later: pl.DataFrame
 ) -> None:
@@ -216,10 +236,10 @@ def test_metrics_count_predictions(client: TestClient, later: pl.DataFrame) -> N
 def test_the_api_describes_itself(client: TestClient) -> None:
     document = client.get("/openapi.json").json()
     operation = document["paths"][PREDICT]["post"]
-    assert set(operation["responses"]) == {"200", "413", "422", "503"}
+    assert set(operation["responses"]) == {"200", "400", "413", "422", "503"}
     assert list(operation["responses"]["422"]["content"]) == ["application/problem+json"]
     amount = document["components"]["schemas"]["FraudRequest"]["properties"]["amount_cents"]
-    assert (amount["minimum"], amount["maximum"]) == (0, 1_000_000_000)
+    assert (amount["minimum"], amount["maximum"]) == (0, 100_000_000_000)
     assert amount["examples"]
     assert "cents" in amount["description"]
 

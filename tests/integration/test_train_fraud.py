@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import polars as pl
 import pytest
 from feast_project import make_project
-from fraud_project import Project, apply_definitions, fill_lake, train_small
+from fraud_project import START, Project, apply_definitions, fill_lake, train_small
 from typer.testing import CliRunner
 
+from feature_repo.windows.fraud import WINDOW_SPECS
+from lockstep.contract.clock import SystemClock
 from lockstep.contract.model_artefact import CHAMPION, ModelArtefact
 from lockstep.contract.model_registry import model_registry
 from lockstep.errors import LockstepError
+from lockstep.jobs.build import build
 from lockstep.settings import Settings
 
 
@@ -118,6 +122,21 @@ def test_an_unknown_use_case_is_a_clear_error(
 ) -> None:
     message = _train(project.settings, monkeypatch, use_case="frauds")
     assert message.startswith("there is no use case 'frauds'; known are ['fraud']")
+
+
+def test_a_table_that_is_behind_the_labels_is_refused(
+    untrained: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    build(
+        untrained.lake_dir,
+        WINDOW_SPECS,
+        end=START + timedelta(days=20),
+        clock=SystemClock(),
+        progress=lambda what, share: None,
+    )
+    message = _train(untrained, monkeypatch)
+    assert re.match(r"the table of '\w+' is exact before 2018-04-21T00:00:00", message)
+    assert not (untrained.home_dir / "mlflow.db").exists()
 
 
 def test_an_empty_project_says_what_to_do_at_each_step(

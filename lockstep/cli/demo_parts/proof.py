@@ -41,8 +41,10 @@ def prove(
         for feature in projection.features
     ]
     served = pl.DataFrame(
-        [{name: answer["features"][name]["value"] for name in features} for answer in answers],
-        infer_schema_length=None,
+        {
+            name: pl.Series([answer["features"][name]["value"] for answer in answers], strict=True)
+            for name in features
+        }
     )
     at_cut = (recomputed[EVENT_TIMESTAMP] != transactions[EVENT_TIMESTAMP]).sum()
     return Proof(compare(served, recomputed, features), len(answers), int(at_cut))

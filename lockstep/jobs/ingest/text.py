@@ -31,7 +31,9 @@ def read_text(path: Path, *, known: Sequence[str], headerless: Sequence[str]) ->
     Raises:
         IngestError: not text, no rows, or a line with another number of fields.
     """
-    data = _COMMENT.sub(b"", path.read_bytes().removeprefix(_BYTE_ORDER_MARK)).lstrip(b"\r\n")
+    raw = path.read_bytes().removeprefix(_BYTE_ORDER_MARK)
+    _decoded(path, raw)
+    data = _COMMENT.sub(b"", raw).lstrip(b"\r\n")
     first, _, rest = data.partition(b"\n")
     fields = _split(path, first)
     if not _is_header(fields, known):
@@ -43,9 +45,16 @@ def read_text(path: Path, *, known: Sequence[str], headerless: Sequence[str]) ->
 
 def _split(path: Path, line: bytes) -> list[str]:
     try:
-        text = line.decode()
-        return [field.strip().lower() for field in next(csv.reader([text]), [])]
-    except (UnicodeDecodeError, csv.Error) as error:
+        return [f.strip().lower() for f in next(csv.reader([_decoded(path, line)]), [])]
+    except csv.Error as error:
+        raise IngestError.malformed(path, "UTF-8 text", error) from error
+
+
+def _decoded(path: Path, data: bytes) -> str:
+    """The text; asked of a whole file, because pyarrow prints errors of its own on the way."""
+    try:
+        return data.decode()
+    except UnicodeDecodeError as error:
         raise IngestError.malformed(path, "UTF-8 text", error) from error
 
 

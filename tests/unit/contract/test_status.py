@@ -20,6 +20,11 @@ def test_a_newer_step_is_the_future() -> None:
     assert status_at(5, event_us=5, is_null=False) is S.PRESENT
 
 
+def test_a_step_created_after_t_is_the_future_too() -> None:
+    assert status_at(5, event_us=1, created_us=6, is_null=False) is S.FUTURE
+    assert status_at(5, event_us=1, created_us=5, is_null=False) is S.PRESENT
+
+
 def test_an_age_equal_to_the_ttl_is_valid() -> None:
     assert status_at(15, event_us=5, is_null=False, ttl_us=10) is S.PRESENT
     assert status_at(16, event_us=5, is_null=False, ttl_us=10) is S.EXPIRED

@@ -126,6 +126,13 @@ def test_text_that_is_not_utf8(tmp_path: Path, place: int) -> None:
     refuse(path, "cannot be read as .*UTF-8 text")
 
 
+def test_bytes_that_are_called_text(tmp_path: Path) -> None:
+    # pyarrow prints errors of its own over ragged lines that are not text; here they are failures.
+    path = tmp_path / "bytes.csv"
+    path.write_bytes(bytes(range(256)) * 50)
+    refuse(path, "cannot be read as UTF-8 text")
+
+
 def test_a_quote_that_is_never_closed(tmp_path: Path) -> None:
     path = write_csv(tmp_path / "quote.csv", ROWS)
     path.write_text(path.read_text().replace(",2\n", ',"2\n', 1))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import polars as pl
@@ -30,7 +30,6 @@ def test_days_are_read_in_order_and_by_choice(table: LakeTable) -> None:
     assert table.scan().collect()["value"].to_list() == [1, 2, 3]
     assert table.scan([SECOND]).collect()["value"].to_list() == [3]
     assert table.read_day(FIRST).equals(rows(1, 2))
-    assert table.coverage_end() == datetime(2018, 4, 3, tzinfo=UTC)
 
 
 def test_a_day_is_replaced_whole(table: LakeTable) -> None:
@@ -67,6 +66,13 @@ def test_the_horizon_is_what_was_recorded(table: LakeTable) -> None:
     assert table.horizon() == datetime(2018, 4, 3, tzinfo=UTC)
 
 
+def test_a_table_is_complete_up_to_its_newest_event(table: LakeTable) -> None:
+    newest = datetime(2018, 4, 2, 10, tzinfo=UTC)
+    for day, time in ((FIRST, datetime(2018, 4, 1, 23, tzinfo=UTC)), (SECOND, newest)):
+        table.write_day(day, pl.DataFrame({"event_timestamp": [time]}))
+    assert table.coverage_end() == newest + timedelta(microseconds=2)
+
+
 def test_what_is_not_there_is_named(table: LakeTable) -> None:
     with pytest.raises(LakeError, match=r"'bank/payments' has no day partitions .* ingest it"):
         table.scan(next_step="ingest it")
@@ -82,3 +88,19 @@ def test_a_corrupt_partition_is_named(table: LakeTable) -> None:
     table.part(FIRST).write_bytes(b"PAR1 not really PAR1")
     with pytest.raises(LakeError, match=r"day=2018-04-01/part.parquet cannot be read as parquet"):
         table.read_day(FIRST)
+
+
+def test_a_damaged_partition_is_named_when_rows_are_collected(table: LakeTable) -> None:
+    table.write_day(FIRST, rows(1))
+    table.write_day(SECOND, rows(2))
+    whole = table.part(SECOND).read_bytes()
+    table.part(SECOND).write_bytes(whole[: len(whole) // 2])
+    with pytest.raises(LakeError, match="a partition of .*/bank/payments cannot be read"):
+        table.collect(table.scan())
+
+
+def test_a_partition_that_is_no_day_is_named(table: LakeTable) -> None:
+    table.write_day(FIRST, rows(1))
+    table.part(FIRST).parent.rename(table.path / "day=foo")
+    with pytest.raises(LakeError, match="day=foo is not named after a day"):
+        table.days()

@@ -66,6 +66,18 @@ def test_an_integer_is_not_a_float() -> None:
     assert compare(pl.DataFrame({"a": [70]}), pl.DataFrame({"a": [70.0]}), ["a"]).mismatches
 
 
+def test_what_is_null_on_both_sides_is_counted_apart() -> None:
+    one = pl.DataFrame({"a": [None, 1]}, schema={"a": pl.Int64})
+    assert compare(one, one, ["a"]).both_null == 1
+
+
+def test_nothing_to_compare_is_no_proof() -> None:
+    one = pl.DataFrame({"a": [1]})
+    for frame, features in ((one, []), (one.clear(), ["a"])):
+        with pytest.raises(ComparisonError, match="nothing to compare"):
+            compare(frame, frame, features)
+
+
 def test_missing_rows_or_features_are_errors() -> None:
     one = pl.DataFrame({"a": [1]})
     with pytest.raises(ComparisonError, match="1 rows were served but 0"):

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from lockstep.contract.instant import microseconds
+from lockstep.jobs.ingest.fraud import MAX_AMOUNT_CENTS
 from serving.fraud import MOST_CENTS, FraudRequest
 
 _IDS = st.integers(0, 2**63 - 1)
@@ -47,3 +48,7 @@ def test_only_whole_numbers_are_whole_numbers(field: str, value: object) -> None
     good = {"customer_id": 1, "terminal_id": 1, "amount_cents": 1}
     with pytest.raises(ValidationError, match=field):
         FraudRequest.model_validate(good | {field: value})
+
+
+def test_the_largest_amount_that_is_ingested_can_be_scored() -> None:
+    assert MOST_CENTS == MAX_AMOUNT_CENTS

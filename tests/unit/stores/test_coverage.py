@@ -17,12 +17,13 @@ def test_the_end_is_the_earliest_of_what_was_asked_and_what_is_there(
 ) -> None:
     covered = Coverage.of(start, end, horizon=horizon, now=now)
     assert covered.start <= covered.end <= end
-    assert covered.end == min(end, now if horizon is None else horizon - TICK)
-    assert covered.horizon == min(end + TICK, now + TICK if horizon is None else horizon)
+    last = now if horizon is None else min(now, horizon - TICK)
+    assert covered.end == min(end, last)
+    assert covered.horizon == covered.end + TICK
 
 
 def test_a_start_past_the_end_covers_nothing_new() -> None:
     day = datetime(2018, 4, 1, tzinfo=UTC)
-    covered = Coverage.of(day, day + timedelta(days=9), horizon=day, now=day)
+    covered = Coverage.of(day, day + timedelta(days=9), horizon=day, now=day + timedelta(days=9))
     assert covered.is_empty
     assert covered.start == covered.end == day - TICK

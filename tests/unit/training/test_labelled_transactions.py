@@ -91,3 +91,12 @@ def test_a_corrected_verdict_replaces_the_first_once_it_is_known(tmp_path: Path)
 def test_an_empty_lake_says_what_to_run(tmp_path: Path) -> None:
     with pytest.raises(LakeError, match="run `lockstep ingest fraud` first"):
         labelled_transactions(tmp_path, _KNOWN)
+
+
+@pytest.mark.parametrize("table", ["fraud/transactions", "fraud/verdicts"])
+def test_a_damaged_partition_is_named_by_its_table(tmp_path: Path, table: str) -> None:
+    _transactions(tmp_path)
+    _verdicts(tmp_path, (1, _KNOWN, _KNOWN))
+    LakeTable(tmp_path, table).part(_T.date()).write_bytes(b"no parquet at all")
+    with pytest.raises(LakeError, match=rf"a partition of .*/{table} cannot be read"):
+        labelled_transactions(tmp_path, _KNOWN)
