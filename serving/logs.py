@@ -24,7 +24,7 @@ def configure_logs() -> None:
     ]
     structlog.configure(
         processors=[*shared, *rendered],
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        logger_factory=lambda *_: structlog.PrintLogger(sys.stderr),
     )
     handler = logging.StreamHandler(sys.stderr)
     formatter = structlog.stdlib.ProcessorFormatter(

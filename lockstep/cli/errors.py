@@ -33,7 +33,7 @@ class SettingsError(LockstepError):
         fields = (f"{_place(e['loc'])} is {e['input']!r}: {e['msg']}" for e in cause.errors())
         return cls(
             f"{cause.title} cannot be used ({'; '.join(fields)})",
-            next_step="mend or unset those environment variables, named LOCKSTEP_... or SERVING_...",
+            next_step="mend or unset those LOCKSTEP_... or SERVING_... variables",
         )
 
 

@@ -34,6 +34,8 @@ def main() -> None:
     except LockstepError as error:
         _fail(error)
     except ValidationError as error:
+        if not error.title.endswith("Settings"):
+            raise
         _fail(SettingsError.invalid(error))
     except OSError as error:
         _fail(FileSystemError.refused(error))

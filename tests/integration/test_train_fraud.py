@@ -58,7 +58,8 @@ def test_the_champion_carries_service_order_and_threshold(project: Project) -> N
     assert artefact.feature_service == "fraud_v1"
     assert artefact.feature_order == feature_names(fraud_v1)
     assert artefact.threshold == project.training.threshold
-    assert artefact.trained_as_of == datetime(2018, 5, 16, tzinfo=UTC) + timedelta(days=7)
+    newest = project.transactions["event_timestamp"].max()
+    assert artefact.trained_as_of == newest + timedelta(days=7, microseconds=2)
     assert metadata["folds"] == project.training.folds
 
 
