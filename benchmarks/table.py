@@ -1,4 +1,4 @@
-"""The results as a table in benchmarks/README.md, between two marks."""
+"""The results as a table in the README files, between two marks."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-BEGIN, END = "<!-- results: begin -->", "<!-- results: end -->"
+BEGIN, END = "<!-- measured: begin -->", "<!-- measured: end -->"
 _HEAD = "| name | ours | peer | limit | unit | peer ratio | further | goals | met | rows | date |"
 
 

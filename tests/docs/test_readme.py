@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from benchmarks.table import BEGIN, END, table
 from lockstep.stores.embedded_redis import embedded_redis
 
 ROOT = Path(__file__).parents[2]
@@ -112,3 +113,15 @@ def test_the_commands_for_ones_own_data_work_as_written(tmp_path: Path) -> None:
     answer = json.loads((tmp_path / "feature_repo" / "answer.json").read_text())
     assert answer["decision"] in {"allow", "block"}
     assert len(answer["features"]) == 25
+
+
+@pytest.mark.parametrize("readme", ["README.md", "benchmarks/README.md"])
+def test_the_measured_table_is_that_of_the_results(readme: str) -> None:
+    rows = json.loads((ROOT / "benchmarks" / "results.json").read_text())
+    assert f"{BEGIN}\n{table(rows)}\n{END}" in (ROOT / readme).read_text()
+
+
+@pytest.mark.parametrize(("name", "line"), [("demo", "mismatches: 0"), ("test", " passed in ")])
+def test_the_readme_shows_what_its_commands_print(name: str, line: str) -> None:
+    (shown,) = re.findall(f"<!-- {name}: begin -->(.*?)<!-- {name}: end -->", README, re.DOTALL)
+    assert line in shown
