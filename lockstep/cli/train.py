@@ -65,6 +65,7 @@ def train(
         )
         result = run(settings, open_feature_store(settings), chosen, options, progress)
     Console().print(_summary(result))
+    typer.echo("A running `lockstep serve` takes it when it is started again.")
     for warning in result.warnings:
         typer.echo(f"warning: {warning}")
 
@@ -73,7 +74,7 @@ def _summary(result: TrainingResult) -> Table:
     from rich.table import Table
 
     name, version = result.registered.name, result.registered.version
-    title = f"model {name} version {version}, now champion; a running API takes it on restart"
+    title = f"model {name} version {version}, now champion"
     table = Table(title=title, title_justify="left", show_header=False)
     table.add_column()
     table.add_column()
