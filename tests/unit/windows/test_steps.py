@@ -216,3 +216,12 @@ def test_a_duration_is_a_whole_number_and_a_unit(text: str) -> None:
 def test_windows_must_grow() -> None:
     with pytest.raises(WindowSpecError, match="must grow"):
         WindowSpec("w", "s", "key", ("key",), ("2m", "1m"), (Aggregation("count", what="e"),))
+
+
+def test_late_rows_that_would_fill_the_memory_are_refused(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("lockstep.windows.versions._MOST_LATE_PAIRS", 5)
+    rows = [Row(1, t * MINUTE, (30 + t) * MINUTE, 1) for t in range(10)]
+    with pytest.raises(EventsError, match="late rows would add .* versions to a batch of 10 rows"):
+        built(rows)
