@@ -12,7 +12,7 @@ are exact; a project's deletes touch only that project; each view has a horizon.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from feast import Entity, FeatureView, RepoConfig
@@ -22,6 +22,7 @@ from feast.protos.feast.types.EntityKey_pb2 import EntityKey
 from feast.protos.feast.types.Value_pb2 import Value
 from feast.repo_config import FeastConfigBaseModel
 
+from lockstep.contract.instant import instant_at, microseconds
 from lockstep.stores.locations import redis_url
 from lockstep.stores.online_deletes import delete_view
 from lockstep.stores.online_rows import FeastRow, online_rows, write_newest
@@ -37,7 +38,6 @@ from lockstep.stores.redis_layout import (
 OnlineRead = tuple[datetime | None, dict[str, Value] | None]
 
 _WRITE_BATCH = 2000
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 _ADVANCE = """
 local held = tonumber(redis.call('GET', KEYS[1]) or '-1')
@@ -156,8 +156,8 @@ class LockstepOnlineStore(OnlineStore):  # type: ignore[misc]  # Feast ships no 
         """
         url = redis_url(config)
         key = horizon_key(config.project, _name(config, table))
-        us = (horizon - _EPOCH) // timedelta(microseconds=1)
-        limit_us = -1 if limit is None else (limit - _EPOCH) // timedelta(microseconds=1)
+        us = microseconds(horizon)
+        limit_us = -1 if limit is None else microseconds(limit)
         with redis_errors(url):
             self._client(url).execute_command("EVAL", _ADVANCE, 1, key, us, limit_us)
 
@@ -171,7 +171,7 @@ class LockstepOnlineStore(OnlineStore):  # type: ignore[misc]  # Feast ships no 
         key = horizon_key(config.project, _name(config, table))
         with redis_errors(url):
             held = self._client(url).execute_command("GET", key)
-        return None if held is None else _instant(int(held))
+        return None if held is None else instant_at(int(held))
 
     def _client(self, url: str) -> RedisClient:
         if url not in self._clients:
@@ -186,14 +186,10 @@ def _online_read(
         return (None, None)
     read = zip(names, values, strict=True)
     present = {name: Value.FromString(data) for name, data in read if data is not None}
-    return (_instant(decode_time(event)), present)
+    return (instant_at(decode_time(event)), present)
 
 
 def _name(config: RepoConfig, table: FeatureView) -> str:
     """The view's name in Redis; Feast's versioning, where it is on, adds to it."""
     versioned = config.registry.enable_online_feature_view_versioning
     return str(compute_versioned_name(table, versioned))
-
-
-def _instant(us: int) -> datetime:
-    return _EPOCH + timedelta(microseconds=us)
