@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, Field
 
-from lockstep.contract.instant import microseconds
+from lockstep.windows.microseconds import microseconds
 from serving.schemas import EntityId, Prediction, PredictRequest
 from serving.use_case import UseCase
 

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from lockstep.contract.instant import instant_at, microseconds
 from lockstep.stores.online_read import FeatureValue, ViewRead, statuses
 from lockstep.stores.online_reader import OnlineReader
+from lockstep.windows.microseconds import instant_at, microseconds
 from serving.errors import FutureFeaturesError, NotMaterializedError
 from serving.feature_plan import FeaturePlan
 from serving.model_registry import ServedModel

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import re
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
 from lockstep.errors import LockstepError
 
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_MICROSECOND = timedelta(microseconds=1)
 _PATTERN = re.compile(
     r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(?:\.\d{1,6})?(?P<zone>Z|[+-]\d{2}:\d{2})?", re.ASCII
 )
@@ -55,21 +53,3 @@ def parse_instant(text: str) -> datetime:
     if instant.utcoffset():
         raise InstantError.other_zone(text, match["zone"])
     return instant.replace(tzinfo=UTC)
-
-
-def microseconds(instant: datetime) -> int:
-    """Microseconds from 1970-01-01T00:00:00Z to an aware `instant`, exactly.
-
-    >>> microseconds(datetime(1970, 1, 1, 0, 0, 1, 5, tzinfo=UTC))
-    1000005
-    """
-    return (instant - _EPOCH) // _MICROSECOND
-
-
-def instant_at(us: int) -> datetime:
-    """The instant that is `us` microseconds after 1970-01-01T00:00:00Z, exactly.
-
-    >>> instant_at(1_000_005)
-    datetime.datetime(1970, 1, 1, 0, 0, 1, 5, tzinfo=datetime.timezone.utc)
-    """
-    return _EPOCH + us * _MICROSECOND

@@ -22,7 +22,6 @@ from feast.protos.feast.types.EntityKey_pb2 import EntityKey
 from feast.protos.feast.types.Value_pb2 import Value
 from feast.repo_config import FeastConfigBaseModel
 
-from lockstep.contract.instant import instant_at, microseconds
 from lockstep.stores.locations import redis_url
 from lockstep.stores.online_deletes import delete_view
 from lockstep.stores.online_rows import FeastRow, online_rows, write_newest
@@ -34,6 +33,7 @@ from lockstep.stores.redis_layout import (
     feature_field,
     horizon_key,
 )
+from lockstep.windows.microseconds import instant_at, microseconds
 
 OnlineRead = tuple[datetime | None, dict[str, Value] | None]
 

@@ -10,7 +10,6 @@ from itertools import chain
 from feast.protos.feast.types.EntityKey_pb2 import EntityKey
 from feast.protos.feast.types.Value_pb2 import Value
 
-from lockstep.contract.instant import microseconds
 from lockstep.stores.redis_connection import RedisClient
 from lockstep.stores.redis_layout import (
     created_field,
@@ -20,6 +19,7 @@ from lockstep.stores.redis_layout import (
     event_field,
     feature_field,
 )
+from lockstep.windows.microseconds import microseconds
 
 FeastRow = tuple[EntityKey, dict[str, Value], datetime, datetime | None]
 

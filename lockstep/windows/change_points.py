@@ -5,90 +5,133 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
+from lockstep.windows.deletions import NEVER
+from lockstep.windows.edges import Edges
 from lockstep.windows.events import Events, Ints
-
-NEVER = np.iinfo(np.int64).max
+from lockstep.windows.range_extreme import range_minimum
+from lockstep.windows.spec import WindowSpec
 
 
 @dataclass(frozen=True)
 class ChangePoints:
     """The distinct (entity, s) at which a row arrives or expires, in order.
 
-    A row with event time t arrives at t + 1 microsecond and leaves the window w at
-    t + w. Rows of one entity that a window holds at s are neighbours in `Events`: the
-    rows `low[w] .. high - 1`, counting from the batch's first row. `axis` is s on the
-    common axis, `time` is s itself.
-
-    `makers` are the rows behind the change points (modulo the number of rows), each
-    point's together, from `first_maker` on; also of points at or after the end, which
-    `kept` leaves out.
+    `axis` is s on the common axis, `time` is s itself, `settled` the instant up to which
+    what is known at s counts: s, or just before it for a snapshot. Rows of one entity that
+    a window holds at s are neighbours in `Events`: the rows `low[w] .. high - 1`, counting
+    from the batch's first row.
     """
 
     axis: Ints
     time: Ints
+    settled: Ints
     entity: Ints
     low: tuple[Ints, ...]
     high: Ints
-    makers: Ints
-    first_maker: Ints
-    kept: Ints
+
+    def __len__(self) -> int:
+        return len(self.axis)
 
 
-def change_points(events: Events, lengths_us: tuple[int, ...], *, end_us: int) -> ChangePoints:
-    """Every change point before `end_us` of all entities in `events`.
+def change_points(
+    events: Events, edges: Edges, spec: WindowSpec, *, start_us: int | None, end_us: int
+) -> ChangePoints:
+    """The change points whose versions can become final in [start, end).
 
-    One stable sort merges the arrivals and the expiries of each window, which are sorted
-    already (0.3 s for 7.0 M on one core); running counts of each kind are the row ranges.
+    Those that settle before the start are left out, but where a row that became known since
+    then belongs to them.
     """
-    rows = len(events)
-    axis = events.axis
-    merged = np.concatenate([axis + 1, *(axis + length for length in lengths_us)])
-    order = np.argsort(merged, kind="stable")
-    merged = merged[order]
-    last = np.flatnonzero(np.append(merged[1:] != merged[:-1], True))
-    high = _running_count(order < rows)[last]
+    floor = _floor(events, edges, spec, start_us)
+    ceiling = np.arange(len(events.keys)) * events.span - events.origin + end_us
+    if spec.snapshots:
+        axis = _grid_points(events, edges, spec.grid_us)
+        entity = events.entity[_arrived(edges, axis) - 1]
+        inside = axis <= ceiling[entity]
+        inside &= axis > (floor[entity] if floor is not None else -1)
+        axis = axis[inside]
+    else:
+        axis = _edge_points(events, edges, floor, ceiling)
+    high = _arrived(edges, axis)
     entity = events.entity[high - 1]
-    time = merged[last] - entity * events.span + events.origin
-    kept = np.flatnonzero(time < end_us)
-    low = tuple(
-        _running_count((order >= k * rows) & (order < (k + 1) * rows))[last[kept]]
-        for k in range(1, len(lengths_us) + 1)
-    )
+    time = axis - entity * events.span + events.origin
     return ChangePoints(
-        axis=merged[last[kept]],
-        time=time[kept],
-        entity=entity[kept],
-        low=low,
-        high=high[kept],
-        makers=order,
-        first_maker=np.append(0, last[:-1] + 1),
-        kept=kept,
+        axis=axis,
+        time=time,
+        settled=time - int(spec.snapshots),
+        entity=entity,
+        low=tuple(np.searchsorted(expiry, axis, side="right") for expiry in edges.expiry),
+        high=high,
     )
 
 
-def reach(events: Events, points: ChangePoints, lengths_us: tuple[int, ...]) -> Ints:
-    """The first row that each point belongs to: its event time is >= s - longest window."""
-    first: Ints = np.searchsorted(events.axis + lengths_us[-1], points.axis)
+def reach(edges: Edges, points: ChangePoints) -> Ints:
+    """The first row that belongs to each point: t < s <= t + longest window.
+
+    The others follow, up to `high`. A late one of them replaces the point.
+    """
+    first: Ints = np.searchsorted(edges.expiry[-1], points.axis)
     return first
 
 
-def first_known(events: Events, points: ChangePoints) -> Ints:
-    """When each point became a change point: the earliest created time of its makers."""
-    created = events.created[points.makers % len(events)]
-    earliest: Ints = np.minimum.reduceat(created, points.first_maker)[points.kept]
+def first_known(events: Events, edges: Edges, points: ChangePoints, *, snapshots: bool) -> Ints:
+    """When each point became one: the earliest created time of the rows that make it so.
+
+    Those are the rows that arrive or expire there; a snapshot is one for every row that
+    belongs to it.
+    """
+    if snapshots:
+        return range_minimum(events.created, reach(edges, points), points.high)
+    earliest = np.full(len(points), NEVER)
+    for edge, after in zip(edges.all, (points.high, *points.low), strict=True):
+        before = np.searchsorted(edge, points.axis)
+        created = range_minimum(events.created, before, after)
+        np.minimum(earliest, created, out=earliest, where=before < after)
     return earliest
 
 
-def next_expiry(events: Events, points: ChangePoints, lengths_us: tuple[int, ...]) -> Ints:
-    """When the first row leaves a window held at each point; `NEVER` if all are empty."""
-    soonest = np.full(len(points.axis), NEVER)
-    for low, length in zip(points.low, lengths_us, strict=True):
-        oldest = events.event[np.minimum(low, len(events) - 1)]
-        np.minimum(soonest, oldest + length, out=soonest, where=low < points.high)
-    return soonest
+def _floor(events: Events, edges: Edges, spec: WindowSpec, start_us: int | None) -> Ints | None:
+    """For each entity, the first place on the axis that can still change; None for all."""
+    if start_us is None:
+        return None
+    floor = np.arange(len(events.keys)) * events.span - events.origin + start_us
+    new = np.flatnonzero(events.created >= start_us)
+    np.minimum.at(floor, events.entity[new], edges.arrival[new] - int(spec.snapshots))
+    return floor
 
 
-def _running_count(flags: npt.NDArray[np.bool_]) -> Ints:
-    return np.cumsum(flags, dtype=np.int64)
+def _edge_points(events: Events, edges: Edges, floor: Ints | None, ceiling: Ints) -> Ints:
+    """The distinct edges in [floor, ceiling) of their entity; stable sort, as each is sorted."""
+    parts = []
+    for edge in edges.all:
+        inside = edge < ceiling[events.entity]
+        if floor is not None:
+            inside &= edge >= floor[events.entity]
+        parts.append(edge[inside])
+    merged = np.concatenate(parts)
+    merged.sort(kind="stable")
+    new = np.append(True, merged[1:] != merged[:-1])[: len(merged)]
+    distinct: Ints = merged[new]
+    return distinct
+
+
+def _grid_points(events: Events, edges: Edges, grid: int) -> Ints:
+    """Every point of the grid to which a row belongs, from its arrival to its last expiry.
+
+    Cut at the row before, as both rise, each row adds what follows the row before it.
+    """
+    last = edges.expiry[-1]
+    follows = np.append(False, events.entity[1:] == events.entity[:-1])
+    first = np.where(
+        follows, np.maximum(edges.arrival, np.append(0, last[:-1] + grid)), edges.arrival
+    )
+    count = np.maximum((last - first) // grid + 1, 0)
+    within = np.arange(int(count.sum())) - np.repeat(np.cumsum(count) - count, count)
+    points: Ints = np.repeat(first, count) + within * grid
+    return points
+
+
+def _arrived(edges: Edges, axis: Ints) -> Ints:
+    """How many rows have arrived at each point; the last of them is of its entity."""
+    rows: Ints = np.searchsorted(edges.arrival, axis, side="right")
+    return rows

@@ -18,6 +18,12 @@ class WindowSpecError(LockstepError):
         )
 
     @classmethod
+    def unknown_function(cls, name: str, known: Iterable[str]) -> WindowSpecError:
+        return cls(
+            f"there is no window function {name!r}", next_step=f"use one of {', '.join(known)}"
+        )
+
+    @classmethod
     def bad_aggregation(cls, problem: str) -> WindowSpecError:
         return cls(problem, next_step="mend the Aggregation in the view's definition")
 
@@ -44,6 +50,13 @@ class EventsError(LockstepError):
         return cls(
             f"column {column!r} has {count:,} nulls, expected none",
             next_step="reject such rows at ingest",
+        )
+
+    @classmethod
+    def unmatched_deletions(cls, count: int) -> EventsError:
+        return cls(
+            f"{count:,} deletions repeat no row that was created before them",
+            next_step="ingest the deleted rows first, or reject such deletions at ingest",
         )
 
     @classmethod

@@ -3,44 +3,46 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
 
 from lockstep.windows.duration import duration_us
 from lockstep.windows.errors import WindowSpecError
-
-AggregationFunction = Literal["count", "sum", "mean", "rate"]
-ValueType = Literal["int64", "float64"]
+from lockstep.windows.functions import FUNCTIONS, ValueType, WindowFunction
 
 EVENT_TIMESTAMP = "event_timestamp"
 CREATED_TIMESTAMP = "created_timestamp"
 VALID_UNTIL = "valid_until_us"
-
-_VALUE_TYPES: dict[AggregationFunction, ValueType] = {
-    "count": "int64",
-    "sum": "int64",
-    "mean": "float64",
-    "rate": "float64",
-}
+DELETED = "is_deleted"
 
 
 @dataclass(frozen=True)
 class Aggregation:
     """One statistic over every window of a spec.
 
-    `count` needs no column. `sum` and `mean` take an integer column with a declared
-    scale; `rate` is the share of ones in a 0/1 column. `mean` and `rate` of an empty
-    window are null; `count` and `sum` are 0.
+    `function` is a name in `lockstep.windows.functions.FUNCTIONS`, which says what each
+    needs and what it answers for an empty window. `column` is an integer column with a
+    declared scale; `where` is a 0/1 column, and only rows with a one count. `what` is the
+    noun in the feature's name, where it is not the column's.
     """
 
-    function: AggregationFunction
+    function: str
     column: str | None = None
     what: str | None = None
+    where: str | None = None
 
     def __post_init__(self) -> None:
-        if self.function != "count" and self.column is None:
+        if self.function not in FUNCTIONS:
+            raise WindowSpecError.unknown_function(self.function, FUNCTIONS)
+        if self.definition.needs_column and self.column is None:
             raise WindowSpecError.bad_aggregation(f"{self.function!r} needs a column")
         if self.what is None and self.column is None:
-            raise WindowSpecError.bad_aggregation("a count needs `what`: the noun it counts")
+            raise WindowSpecError.bad_aggregation(
+                f"{self.function!r} without a column needs `what`: the noun in its name"
+            )
+
+    @property
+    def definition(self) -> WindowFunction:
+        """What the function computes."""
+        return FUNCTIONS[self.function]
 
     @property
     def noun(self) -> str:
@@ -50,7 +52,39 @@ class Aggregation:
     @property
     def value_type(self) -> ValueType:
         """The type of the finished value."""
-        return _VALUE_TYPES[self.function]
+        return self.definition.value_type
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The source columns that it reads."""
+        return tuple(name for name in (self.column, self.where) if name is not None)
+
+    def name(self, entity: str, window: str) -> str:
+        """The feature's name over one window."""
+        return f"{entity}_{self.noun}_{self.function}_{window}"
+
+
+@dataclass(frozen=True)
+class Ratio:
+    """One whole-number aggregation over another, such as bad days over active days.
+
+    Null where `to` is zero or null. The two need not stand in the table themselves.
+    """
+
+    what: str
+    of: Aggregation
+    to: Aggregation
+
+    def __post_init__(self) -> None:
+        for part in (self.of, self.to):
+            if part.value_type != "int64":
+                raise WindowSpecError.bad_aggregation(
+                    f"{self.what!r} divides {part.function!r}, which is no whole number"
+                )
+
+    def name(self, entity: str, window: str) -> str:
+        """The feature's name over one window."""
+        return f"{entity}_{self.what}_{window}"
 
 
 @dataclass(frozen=True)
@@ -59,7 +93,13 @@ class WindowSpec:
 
     An event known at t counts at T exactly when t < T < t + w, for each window w.
     `source` names the lake table of the events. Features are called
-    `<entity>_<what>_<function>_<window>`.
+    `<entity>_<what>_<function>_<window>`, ratios `<entity>_<what>_<window>`.
+
+    `resolution` puts arrivals and expiries on a grid (the next whole minute, hour, day),
+    so that a hot entity has at most one step a grid point; the edges of the windows move
+    up to it. With `snapshots` there is a row at every grid point while the longest window
+    holds anything and one more when it no longer does: what a daily mart is. A snapshot
+    at s reflects what was known before s.
 
     >>> spec = WindowSpec("card_windows", source="bank/payments", entity="card",
     ...                   entity_keys=("card_id",), windows=("1d",),
@@ -74,9 +114,12 @@ class WindowSpec:
     entity_keys: tuple[str, ...]
     windows: tuple[str, ...]
     aggregations: tuple[Aggregation, ...]
+    ratios: tuple[Ratio, ...] = ()
+    resolution: str | None = None
+    snapshots: bool = False
 
     def __post_init__(self) -> None:
-        if not (self.entity_keys and self.windows and self.aggregations):
+        if not (self.entity_keys and self.windows and (self.aggregations or self.ratios)):
             raise WindowSpecError.bad_aggregation(
                 f"{self.name!r} needs at least one entity key, window and aggregation"
             )
@@ -85,6 +128,13 @@ class WindowSpec:
             raise WindowSpecError.bad_aggregation(
                 f"the windows of {self.name!r} must grow, got {list(self.windows)}"
             )
+        if self.snapshots and self.resolution is None:
+            raise WindowSpecError.bad_aggregation(
+                f"{self.name!r} has snapshots but no resolution to say when"
+            )
+        names = [f.name(self.entity, w) for f in self._all_features for w in self.windows]
+        if twice := sorted({name for name in names if names.count(name) > 1}):
+            raise WindowSpecError.bad_aggregation(f"{self.name!r} has two features {twice[:5]}")
 
     @property
     def table(self) -> str:
@@ -97,19 +147,46 @@ class WindowSpec:
         return tuple(duration_us(window) for window in self.windows)
 
     @property
+    def grid_us(self) -> int:
+        """The distance of the grid's points; 1 without a resolution."""
+        return duration_us(self.resolution) if self.resolution else 1
+
+    @property
+    def reach_us(self) -> int:
+        """A step at s depends only on events at or after s - reach."""
+        return self.lengths_us[-1] + self.grid_us
+
+    @property
+    def parts(self) -> tuple[Aggregation, ...]:
+        """Every aggregation that is computed, the ratios' included, each once."""
+        within = (part for ratio in self.ratios for part in (ratio.of, ratio.to))
+        return tuple(dict.fromkeys((*self.aggregations, *within)))
+
+    @property
     def value_columns(self) -> tuple[str, ...]:
-        """The integer columns that the aggregations read, each once, in order."""
-        columns = (a.column for a in self.aggregations if a.column is not None)
+        """The columns that the aggregations read, filters included, each once, in order."""
+        return tuple(dict.fromkeys(name for part in self.parts for name in part.columns))
+
+    @property
+    def source_columns(self) -> tuple[str, ...]:
+        """What the core needs of the source, without the optional `is_deleted`."""
+        columns = (*self.entity_keys, EVENT_TIMESTAMP, CREATED_TIMESTAMP, *self.value_columns)
         return tuple(dict.fromkeys(columns))
 
     def feature(self, aggregation: Aggregation, window: str) -> str:
-        """The name of one feature."""
-        return f"{self.entity}_{aggregation.noun}_{aggregation.function}_{window}"
+        """The name of one aggregation's feature."""
+        return aggregation.name(self.entity, window)
 
     def features(self) -> dict[str, ValueType]:
         """Every feature's name and type, in the order of the table's columns."""
+        kinds: list[ValueType] = [a.value_type for a in self.aggregations]
+        kinds += ["float64"] * len(self.ratios)
         return {
-            self.feature(aggregation, window): aggregation.value_type
-            for aggregation in self.aggregations
+            feature.name(self.entity, window): kind
+            for feature, kind in zip(self._all_features, kinds, strict=True)
             for window in self.windows
         }
+
+    @property
+    def _all_features(self) -> tuple[Aggregation | Ratio, ...]:
+        return (*self.aggregations, *self.ratios)

@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lockstep.contract.instant import InstantError, microseconds, parse_instant
+from lockstep.contract.instant import InstantError, parse_instant
+from lockstep.windows.microseconds import microseconds
 
 _INSTANTS = st.datetimes(timezones=st.just(UTC))
 

@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from lockstep.contract.instant import microseconds
 from lockstep.jobs.ingest.fraud import MAX_AMOUNT_CENTS
+from lockstep.windows.microseconds import microseconds
 from serving.fraud import MOST_CENTS, FraudRequest
 
 _IDS = st.integers(0, 2**63 - 1)

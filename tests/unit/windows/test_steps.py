@@ -2,80 +2,35 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from dataclasses import replace
 from typing import Any
 
 import polars as pl
 import pytest
+from histories import (
+    EVERYTHING,
+    FAR,
+    GRIDS,
+    MINUTE,
+    as_table,
+    built,
+    cuts,
+    frame,
+    histories,
+    spec_of,
+)
 from hypothesis import given
 from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
-from step_oracle import Row, stored_steps, values_at
+from step_oracle import Row, live, stored_steps, values_at
 
 from lockstep.windows.errors import EventsError, WindowSpecError
+from lockstep.windows.microseconds import instant_at
 from lockstep.windows.spec import Aggregation, WindowSpec
 from lockstep.windows.steps import steps
 
-MINUTE = 60_000_000
-EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-SPEC = WindowSpec(
-    name="key_windows",
-    source="test/events",
-    entity="key",
-    entity_keys=("key",),
-    windows=("1m", "2m", "5m"),
-    aggregations=(
-        Aggregation("count", what="event"),
-        Aggregation("sum", "value"),
-        Aggregation("mean", "value"),
-    ),
-)
-FAR = 10_000 * MINUTE
-
-
-def instant(us: int) -> datetime:
-    return EPOCH + timedelta(microseconds=us)
-
-
-def frame(rows: list[Row]) -> pl.DataFrame:
-    time = pl.Datetime("us", "UTC")
-    schema = {"key": pl.Int64, "event_timestamp": pl.Int64, "created_timestamp": pl.Int64}
-    data = pl.DataFrame(rows, schema={**schema, "value": pl.Int64}, orient="row")
-    return data.with_columns(pl.col("event_timestamp", "created_timestamp").cast(time))
-
-
-def built(rows: list[Row], *, start: int | None = None, end: int = FAR) -> pl.DataFrame:
-    return steps(
-        frame(rows), SPEC, start=None if start is None else instant(start), end=instant(end)
-    )
-
-
-def as_table(expected: list[dict[str, Any]]) -> pl.DataFrame:
-    time = pl.Datetime("us", "UTC")
-    types = {"int64": pl.Int64, "float64": pl.Float64}
-    features = {name: types[kind] for name, kind in SPEC.features().items()}
-    schema = {"key": pl.Int64, "event_timestamp": pl.Int64, "created_timestamp": pl.Int64}
-    schema |= features | {"valid_until_us": pl.Int64}
-    table = pl.DataFrame([{k: row[k] for k in schema} for row in expected], schema=schema)
-    return table.with_columns(pl.col("event_timestamp", "created_timestamp").cast(time))
-
-
-# Times on and beside the edges of all windows, so that ties and equal edges are common.
-ticks = st.builds(
-    lambda minute, off: minute * MINUTE + off, st.integers(0, 14), st.sampled_from([0, 0, 1, -1, 7])
-)
-delays = st.one_of(
-    st.just(0), st.just(1), st.sampled_from([2, MINUTE, 3 * MINUTE]), st.integers(-5, 9 * MINUTE)
-)
-row = st.builds(
-    lambda key, event, delay, value: Row(key, event, event + delay, value),
-    st.integers(1, 3),
-    ticks,
-    delays,
-    st.integers(-1000, 1000),
-)
-histories = st.lists(row, min_size=1, max_size=14)
-on_time = st.lists(row.map(lambda r: r._replace(created=r.event)), min_size=1, max_size=14)
+DAY = 24 * 60 * MINUTE
+SPEC = spec_of()
 
 
 def test_the_worked_example_of_the_design() -> None:
@@ -84,7 +39,7 @@ def test_the_worked_example_of_the_design() -> None:
         "w", "s", "key", ("key",), ("1d", "7d"), (Aggregation("count", what="event"),)
     )
     minutes = [Row(1, t * MINUTE, t * MINUTE, 0) for t in (0, 0, day)]
-    table = steps(frame(minutes), spec, end=instant(30 * day * MINUTE))
+    table = steps(frame(minutes), spec, end=instant_at(30 * day * MINUTE))
     d, u = day * MINUTE, 1
     assert table.select(
         pl.col("event_timestamp").to_physical(),
@@ -101,57 +56,82 @@ def test_the_worked_example_of_the_design() -> None:
     ]
 
 
-@given(on_time)
-def test_on_time_rows_give_one_version_a_change_point(rows: list[Row]) -> None:
-    assert_frame_equal(built(rows), as_table(stored_steps(rows, SPEC, start=-FAR, end=FAR)))
+grids = st.sampled_from(GRIDS).map(lambda grid: replace(EVERYTHING, **grid))
 
 
-@given(histories)
-def test_late_rows_always_give_the_versions_of_the_definition(rows: list[Row]) -> None:
-    assert_frame_equal(built(rows), as_table(stored_steps(rows, SPEC, start=-FAR, end=FAR)))
+@given(histories, grids)
+def test_the_versions_are_always_those_of_the_definition(rows: list[Row], spec: WindowSpec) -> None:
+    expected = as_table(stored_steps(rows, spec, start=-FAR, end=FAR), spec)
+    assert_frame_equal(built(rows, spec), expected, check_exact=True)
 
 
-@given(histories, st.integers(-MINUTE, 25 * MINUTE), st.integers(0, 10 * MINUTE))
-def test_a_join_always_answers_what_was_known(rows: list[Row], t: int, patience: int) -> None:
+@given(histories, grids, st.integers(-MINUTE, 25 * MINUTE), st.integers(0, 10 * MINUTE))
+def test_a_join_always_answers_what_was_known(
+    rows: list[Row], spec: WindowSpec, t: int, patience: int
+) -> None:
     known_as_of = t + patience
-    seen = built(rows).filter(
-        pl.col("event_timestamp") <= instant(t), pl.col("created_timestamp") <= instant(known_as_of)
+    seen = built(rows, spec).filter(
+        pl.col("event_timestamp") <= instant_at(t),
+        pl.col("created_timestamp") <= instant_at(known_as_of),
     )
     for key in {r.key for r in rows}:
-        known = [r for r in rows if r.key == key and max(r.created, r.event) <= known_as_of]
+        known = [r._replace(created=max(r.event, r.created)) for r in rows if r.key == key]
+        expected = values_at(live(known, known_as_of), spec, t)
         mine = seen.filter(pl.col("key") == key)
         answer = mine.sort("event_timestamp", "created_timestamp").tail(1)
         if answer.is_empty():
-            assert values_at(known, SPEC, t)["key_event_count_5m"] == 0
+            assert expected["key_event_count_5m"] == 0
         else:
-            assert answer.row(0, named=True).items() >= values_at(known, SPEC, t).items()
+            assert answer.row(0, named=True).items() >= expected.items()
 
 
-@given(histories, st.lists(st.integers(-MINUTE, 25 * MINUTE), max_size=4))
-def test_increments_always_add_up_to_the_full_build(rows: list[Row], cuts: list[int]) -> None:
+@given(histories, grids, cuts)
+def test_increments_always_add_up_to_the_full_build(
+    rows: list[Row], spec: WindowSpec, cuts: list[int]
+) -> None:
     edges = [-FAR, *sorted(cuts), FAR]
-    parts = [built(rows, start=a, end=b) for a, b in zip(edges, edges[1:], strict=False)]
+    parts = [built(rows, spec, start=a, end=b) for a, b in zip(edges, edges[1:], strict=False)]
     order = ["key", "event_timestamp", "created_timestamp"]
-    assert_frame_equal(pl.concat(parts).sort(order), built(rows))
+    assert_frame_equal(pl.concat(parts).sort(order), built(rows, spec), check_exact=True)
 
 
-@given(histories, st.randoms(use_true_random=False))
-def test_the_order_of_the_input_never_matters(rows: list[Row], random: Any) -> None:
+@given(histories, grids, st.randoms(use_true_random=False))
+def test_the_order_of_the_input_never_matters(
+    rows: list[Row], spec: WindowSpec, random: Any
+) -> None:
     shuffled = list(rows)
     random.shuffle(shuffled)
-    assert_frame_equal(built(shuffled), built(rows))
+    assert_frame_equal(built(shuffled, spec), built(rows, spec), check_exact=True)
 
 
-@given(histories, st.integers(0, 12 * MINUTE))
-def test_a_build_never_sees_what_came_after_its_end(rows: list[Row], end: int) -> None:
+@given(histories, grids, st.integers(0, 12 * MINUTE))
+def test_a_build_never_sees_what_came_after_its_end(
+    rows: list[Row], spec: WindowSpec, end: int
+) -> None:
     known = [r for r in rows if max(r.event, r.created) < end]
-    assert_frame_equal(built(rows, end=end), built(known, end=end))
+    assert_frame_equal(built(rows, spec, end=end), built(known, spec, end=end), check_exact=True)
+
+
+@given(histories, grids, st.integers(0, 14 * MINUTE), st.integers(0, 4 * MINUTE))
+def test_an_increment_never_needs_rows_out_of_reach(
+    rows: list[Row], spec: WindowSpec, start: int, length: int
+) -> None:
+    """On-time rows before the reach of the start may be missing, if nothing late reaches them."""
+    late = [r for r in rows if r.created >= start]
+    oldest = min([start, *(r.event for r in late)])
+    near = [r for r in rows if r.event >= oldest - spec.reach_us]
+    end = start + length
+    assert_frame_equal(
+        built(near, spec, start=start, end=end),
+        built(rows, spec, start=start, end=end),
+        check_exact=True,
+    )
 
 
 def test_rows_that_arrive_together_give_one_version_each() -> None:
     rows = [Row(1, t * MINUTE, 60 * MINUTE, 1) for t in range(10)]
-    table = built(rows)
-    assert table["created_timestamp"].unique().to_list() == [instant(60 * MINUTE)]
+    table = built(rows, SPEC)
+    assert table["created_timestamp"].unique().to_list() == [instant_at(60 * MINUTE)]
     assert table["event_timestamp"].is_unique().all()
 
 
@@ -161,20 +141,20 @@ def test_composite_and_text_keys_are_kept_apart() -> None:
     events = pl.concat(
         [one.with_columns(a=pl.lit(a), b=pl.lit(b)) for a, b in (("1", "23"), ("12", "3"))]
     )
-    table = steps(events, spec, end=instant(FAR))
+    table = steps(events, spec, end=instant_at(FAR))
     assert table.select("a", "b").unique().sort("a").rows() == [("1", "23"), ("12", "3")]
     assert table["pair_event_count_1m"].max() == 1
 
 
 def test_no_events_give_an_empty_table_with_all_columns() -> None:
-    table = built([])
+    table = built([], SPEC)
     assert table.is_empty()
-    assert table.schema == built([Row(1, 0, 0, 0)]).schema
+    assert table.schema == built([Row(1, 0, 0, 0)], SPEC).schema
 
 
 def test_sums_stay_exact_where_floats_would_not() -> None:
     rows = [Row(1, 0, 0, 2**53), Row(1, 1, 1, 1)]
-    assert built(rows)["key_value_sum_5m"].max() == 2**53 + 1
+    assert built(rows, SPEC)["key_value_sum_5m"].max() == 2**53 + 1
 
 
 @pytest.mark.parametrize(
@@ -193,18 +173,18 @@ def test_events_of_the_wrong_shape_are_refused(change: pl.Expr, problem: str | N
     if problem is None:
         events, problem = pl.concat([events, events]), "sums overflow"
     with pytest.raises(EventsError, match=problem):
-        steps(events, SPEC, end=instant(FAR))
+        steps(events, SPEC, end=instant_at(FAR))
 
 
 def test_a_missing_column_is_named() -> None:
     with pytest.raises(EventsError, match=r"lack \['value'\]"):
-        steps(frame([Row(1, 0, 0, 1)]).drop("value"), SPEC, end=instant(FAR))
+        steps(frame([Row(1, 0, 0, 1)]).drop("value"), SPEC, end=instant_at(FAR))
 
 
 def test_a_rate_takes_only_zeros_and_ones() -> None:
     spec = WindowSpec("w", "s", "key", ("key",), ("1m",), (Aggregation("rate", "value"),))
     with pytest.raises(EventsError, match="not 0 and 1"):
-        steps(frame([Row(1, 0, 0, 2)]), spec, end=instant(FAR))
+        steps(frame([Row(1, 0, 0, 2)]), spec, end=instant_at(FAR))
 
 
 @pytest.mark.parametrize("text", ["", "d", "0d", "1.5h", "7 d", "-1d", "1w"])
@@ -224,4 +204,4 @@ def test_late_rows_that_would_fill_the_memory_are_refused(
     monkeypatch.setattr("lockstep.windows.versions._MOST_LATE_PAIRS", 5)
     rows = [Row(1, t * MINUTE, (30 + t) * MINUTE, 1) for t in range(10)]
     with pytest.raises(EventsError, match="late rows would add .* versions to a batch of 10 rows"):
-        built(rows)
+        built(rows, SPEC)
