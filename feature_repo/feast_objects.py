@@ -8,12 +8,26 @@ from feature_repo.definitions.fraud import (
     terminal_windows,
     transaction_features,
 )
+from feature_repo.definitions.fraud_daily import (
+    customer_daily,
+    customer_verdicts_daily,
+    fraud_daily_v1,
+    terminal_daily,
+    terminal_verdicts_daily,
+    transaction_to_daily,
+)
 
 __all__ = [
     "customer",
+    "customer_daily",
+    "customer_verdicts_daily",
     "customer_windows",
+    "fraud_daily_v1",
     "fraud_v1",
     "terminal",
+    "terminal_daily",
+    "terminal_verdicts_daily",
     "terminal_windows",
     "transaction_features",
+    "transaction_to_daily",
 ]

@@ -14,20 +14,26 @@ _FEAST_TYPES = {"int64": Int64, "float64": Float64}
 
 
 def step_view(
-    spec: WindowSpec, *, entity: Entity, max_age: timedelta, description: str
+    spec: WindowSpec,
+    *,
+    entity: Entity,
+    max_age: timedelta,
+    description: str,
+    ttl: timedelta = timedelta(0),
 ) -> FeatureView:
     """The feature view over the lake table that `lockstep build` writes for `spec`.
 
-    The source's path is relative to the lake of the offline store. There is no time to
-    live: a step function that has fallen to zero stays zero. `max_age` is how far behind
-    T the view's horizon may be before its values read as STALE.
+    The source's path is relative to the lake of the offline store. `ttl` is for snapshots,
+    which say nothing once the next is due; steps have none: a step function that has fallen
+    to zero stays zero. `max_age` is how far behind T the view's horizon may be before its
+    values read as STALE.
     """
     keys = [Field(name=key, dtype=Int64) for key in spec.entity_keys]
     features = [Field(name=n, dtype=_FEAST_TYPES[t]) for n, t in spec.features().items()]
     return FeatureView(
         name=spec.name,
         entities=[entity],
-        ttl=timedelta(0),
+        ttl=ttl,
         schema=[*keys, *features, Field(name=VALID_UNTIL, dtype=Int64)],
         source=FileSource(
             name=f"{spec.name}_steps",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from feature_repo.windows.fraud_daily import DAILY_SPECS
 from lockstep.windows.spec import Aggregation, WindowSpec
 
 CUSTOMER_WINDOWS = WindowSpec(
@@ -28,4 +29,4 @@ TERMINAL_WINDOWS = WindowSpec(
         Aggregation("rate", "fraud"),
     ),
 )
-WINDOW_SPECS = (CUSTOMER_WINDOWS, TERMINAL_WINDOWS)
+WINDOW_SPECS = (CUSTOMER_WINDOWS, TERMINAL_WINDOWS, *DAILY_SPECS)

@@ -29,10 +29,12 @@ def prove(
     from feature_repo.definitions.fraud import fraud_v1
     from feature_repo.store import open_feature_store
     from feature_repo.windows.fraud import WINDOW_SPECS
-    from lockstep.lake.table import LakeTable
+    from lockstep.lake.lake import Lake
     from lockstep.parity.recompute import recompute
 
-    tables = [(spec, LakeTable(settings.lake_dir, spec.table).scan()) for spec in WINDOW_SPECS]
+    lake = Lake.at(settings.lake)
+    read = {projection.name for projection in fraud_v1.feature_view_projections}
+    tables = [(s, lake.table(s.table).scan()) for s in WINDOW_SPECS if s.name in read]
     store = open_feature_store(settings)
     recomputed = recompute(store, fraud_v1.name, transactions, tables)
     features = [
