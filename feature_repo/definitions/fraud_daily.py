@@ -7,7 +7,7 @@ from typing import Any
 
 from feast import Entity, FeatureService, FeatureView, Field
 from feast.on_demand_feature_view import on_demand_feature_view
-from feast.types import Float64
+from feast.types import Float64, Int64
 
 from feature_repo.definitions.fraud import customer, terminal, transaction
 from feature_repo.step_view import step_view
@@ -35,15 +35,21 @@ terminal_verdicts_daily = _mart(
 )
 
 
-def compare_with_range(inputs: dict[str, Any]) -> dict[str, Any]:
-    """The amount over the smallest and the largest of 30 days; null where there is none.
+def compare_with_daily(inputs: dict[str, Any]) -> dict[str, Any]:
+    """The amount over the smallest and the largest of 30 days, and the time since the last.
 
-    Columns in, columns out. Feast runs this source elsewhere: what it needs, it must define
+    The last is the newest payment known at midnight. Null where there is none. Columns in,
+    columns out. Feast runs this source elsewhere: what it needs, it must define
     or import inside.
     """
-    amounts = inputs["amount_cents"]
-    outputs = {}
+    amounts, times = inputs["amount_cents"], inputs["transaction_time_us"]
+    outputs: dict[str, Any] = {}
     for entity in ("customer", "terminal"):
+        newest = inputs[f"{entity}_daily_tx_last_event_time_30d"]
+        outputs[f"{entity}_seconds_since_last_tx"] = [
+            None if last is None else (time - last) // 1_000_000
+            for time, last in zip(times, newest, strict=True)
+        ]
         for extreme in ("min", "max"):
             bounds = inputs[f"{entity}_daily_amount_cents_{extreme}_30d"]
             outputs[f"tx_amount_to_{entity}_{extreme}_30d"] = [
@@ -57,13 +63,19 @@ transaction_to_daily = on_demand_feature_view(
     name="transaction_to_daily",
     sources=[customer_daily, terminal_daily, transaction],
     schema=[
-        Field(name=f"tx_amount_to_{entity}_{extreme}_30d", dtype=Float64)
-        for entity in ("customer", "terminal")
-        for extreme in ("min", "max")
+        *(
+            Field(name=f"tx_amount_to_{entity}_{extreme}_30d", dtype=Float64)
+            for entity in ("customer", "terminal")
+            for extreme in ("min", "max")
+        ),
+        *(
+            Field(name=f"{entity}_seconds_since_last_tx", dtype=Int64)
+            for entity in ("customer", "terminal")
+        ),
     ],
     mode="python",
-    description="The transaction against the range of its card and its terminal.",
-)(compare_with_range)
+    description="The transaction against what its card and its terminal did before midnight.",
+)(compare_with_daily)
 
 fraud_daily_v1 = FeatureService(
     name="fraud_daily_v1",

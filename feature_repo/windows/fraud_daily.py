@@ -33,6 +33,7 @@ def _payments(entity: str, counterpart: str) -> WindowSpec:
             Aggregation("min", "amount_cents"),
             Aggregation("max", "amount_cents"),
             Aggregation("median", "amount_cents"),
+            Aggregation("last_event_time", what="tx"),
         ),
         ratios=(
             Ratio("amount_cents_per_active_day", of=_TOTAL, to=_ACTIVE_DAYS),

@@ -34,6 +34,7 @@ PAYMENTS = {
     "amount_cents_min": "min(amount_cents)",
     "amount_cents_max": "max(amount_cents)",
     "amount_cents_median": "median(amount_cents)",
+    "tx_last_event_time": "max(event)",
     "amount_cents_per_active_day": "sum(amount_cents) / count(distinct event // 86400000000)",
     "tx_per_active_day": "count(*) / count(distinct event // 86400000000)",
 }
@@ -94,7 +95,7 @@ def in_sql(events: pl.DataFrame, spec: WindowSpec, columns: dict[str, str]) -> p
 
 
 def _nullable(feature: str) -> bool:
-    return "_min_" in feature or "_max_" in feature
+    return any(f"_{name}_" in feature for name in ("min", "max", "last_event_time"))
 
 
 @pytest.mark.parametrize(
