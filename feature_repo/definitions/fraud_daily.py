@@ -61,7 +61,12 @@ def compare_with_daily(inputs: dict[str, Any]) -> dict[str, Any]:
 
 transaction_to_daily = on_demand_feature_view(
     name="transaction_to_daily",
-    sources=[customer_daily, terminal_daily, transaction],
+    # Not the whole views: `valid_until_us` stands in both.
+    sources=[
+        customer_daily[list(CUSTOMER_DAILY.features())],
+        terminal_daily[list(TERMINAL_DAILY.features())],
+        transaction,
+    ],
     schema=[
         *(
             Field(name=f"tx_amount_to_{entity}_{extreme}_30d", dtype=Float64)
