@@ -1,6 +1,6 @@
 # Lockstep: two commands to start with are `make demo` and `make test`.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint types imports check format bench ui mlflow serve clean
+.PHONY: help setup demo test lint types imports check format bench ui mlflow serve spark-jars clean
 
 PYTHON ?= python3
 UV := .uv/bin/uv
@@ -10,7 +10,7 @@ export UV_PYTHON_DOWNLOADS = never
 ONLY ?=
 
 help: ## show this list
-	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
+	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
 
 setup: $(VENV)/.synced ## make the environment from uv.lock
 $(VENV)/.synced: uv.lock pyproject.toml
@@ -49,6 +49,16 @@ ui: setup ## the Feast UI, http://127.0.0.1:8888
 
 mlflow: setup ## the MLflow UI, http://127.0.0.1:5000
 	$(RUN)/mlflow ui --host 127.0.0.1 --backend-store-uri sqlite:///.lockstep/mlflow.db
+
+JARS := $(VENV)/share/lockstep/spark-jars
+POM := lockstep/jobs/spark/jars
+spark-jars: setup $(JARS)/.verified ## what Spark needs to read s3:// (once, with Maven)
+$(JARS)/.verified: $(POM)/pom.xml $(POM)/SHA256SUMS
+	@rm -rf $(JARS)
+	@mvn --quiet --batch-mode --file $(POM)/pom.xml \
+		dependency:copy-dependencies -DoutputDirectory=$(CURDIR)/$(JARS)
+	@cd $(JARS) && sha256sum --check --quiet --strict $(CURDIR)/$(POM)/SHA256SUMS
+	@touch $@
 
 clean: ## forget the data, not the environment
 	@test ! -x $(RUN)/lockstep || $(RUN)/lockstep redis stop || true

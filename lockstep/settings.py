@@ -26,6 +26,7 @@ class Settings(BaseSettings):
 
     project_dir: Path = Field(default_factory=lambda: find_project_dir(Path.cwd()))
     home: Path | None = None
+    lake_uri: str | None = Field(default=None, validation_alias="LOCKSTEP_LAKE")
     redis_url: str = Field(
         default=f"redis://127.0.0.1:{EMBEDDED_REDIS_PORT}/0", validation_alias="REDIS_URL"
     )
@@ -34,12 +35,14 @@ class Settings(BaseSettings):
     @property
     def home_dir(self) -> Path:
         """The folder that holds everything the embedded profile writes."""
-        return self.home or self.project_dir / ".lockstep"
+        return self.project_dir / (self.home or ".lockstep")
 
     @property
-    def lake_dir(self) -> Path:
-        """The root of the lake's tables."""
-        return self.home_dir / "lake"
+    def lake(self) -> str:
+        """The lake's URI: `LOCKSTEP_LAKE`, else a folder under the home."""
+        if self.lake_uri and "://" in self.lake_uri:
+            return self.lake_uri
+        return str(self.project_dir / (self.lake_uri or self.home_dir / "lake"))
 
     @property
     def feature_repo_dir(self) -> Path:

@@ -5,12 +5,23 @@ from __future__ import annotations
 import os
 from collections.abc import Generator, Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
+from uuid import uuid4
 
 import pytest
 from hypothesis import settings
+from s3_servers import S3Server, moto_server, only_environment
+
+from lockstep.lake.lake import Lake
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
 
 # Skips that are accepted when CI=true, by reason. Keep it short; each needs a review.
 REVIEWED_SKIPS: frozenset[str] = frozenset()
+
+# Tests have lakes of their own, wherever that of whoever runs them is.
+os.environ.pop("LOCKSTEP_LAKE", None)
 
 # Timing is never asserted in tests, so hypothesis must not do it either.
 settings.register_profile("lockstep", deadline=None)
@@ -65,6 +76,20 @@ def real_data_dir() -> Path:
 
 
 @pytest.fixture(scope="session")
+def moto() -> Iterator[S3Server]:
+    """One S3 server for the whole run."""
+    with moto_server() as server:
+        yield server
+
+
+@pytest.fixture
+def s3_uri(moto: S3Server, monkeypatch: pytest.MonkeyPatch) -> str:
+    """A lake's place in a bucket of its own, with the environment that leads there."""
+    only_environment(monkeypatch, moto.environment)
+    return f"{moto.create_bucket(f'bucket-{uuid4().hex}')}/lake"
+
+
+@pytest.fixture(scope="session")
 def redis_server() -> Iterator[str]:
     """The address of one real Redis for the whole run."""
     from lockstep.stores.embedded_redis import embedded_redis
@@ -81,3 +106,15 @@ def redis_url(redis_server: str) -> str:
     with Redis.from_url(redis_server) as client:
         client.flushall()
     return redis_server
+
+
+@pytest.fixture(scope="session")
+def spark() -> Iterator[SparkSession]:
+    """Spark on two cores of this machine for the whole run; later sessions share its JVM."""
+    from lockstep.jobs.spark.session import spark_session
+
+    with pytest.MonkeyPatch.context() as environment:
+        environment.setenv("LOCKSTEP_SPARK_MASTER", "local[2]")
+        session = spark_session("tests", lake=Lake.at("/"))
+    yield session
+    session.stop()

@@ -42,13 +42,13 @@ def join_features(
 
 def _check_horizons(store: FeatureStore, service: FeatureService, rows: pl.DataFrame) -> None:
     """Raises where a step table is not exact for the newest T: its old steps would look new."""
-    from lockstep.stores.locations import lake_root
+    from lockstep.stores.locations import lake_of
     from lockstep.stores.view_table import ViewTable
 
     newest = rows.select(pl.col(EVENT_TIMESTAMP).max()).item()
     names = {p.name for p in service.feature_view_projections}
     for view in store.list_feature_views():
-        horizon = ViewTable(view, lake_root(store.config)).table.horizon()
+        horizon = ViewTable(view, lake_of(store.config)).table.horizon()
         if view.name in names and horizon is not None and horizon <= newest:
             raise TrainingError.past_horizon(view.name, horizon, newest)
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from datetime import datetime
-from pathlib import Path
 
 import polars as pl
 
+from lockstep.lake.facts import live_rows
+from lockstep.lake.lake import Lake
 from lockstep.lake.table import LakeTable
 from lockstep.windows.spec import CREATED_TIMESTAMP, EVENT_TIMESTAMP
 from training.card_precision import card_precision
@@ -18,16 +19,17 @@ _ID = "transaction_id"
 _NEXT_STEP = "run `lockstep ingest fraud` first"
 
 
-def labelled_transactions(lake_dir: Path, as_of: datetime) -> pl.DataFrame:
+def labelled_transactions(lake: Lake, as_of: datetime) -> pl.DataFrame:
     """Transactions with the verdict known at `as_of`, ordered by time and id.
 
-    Where a verdict was corrected, the newest one that had arrived by `as_of` counts.
+    Of a transaction or verdict that was corrected, the newest version known at `as_of`
+    counts; one that was deleted by then does not count.
 
     Raises:
         LakeError: the lake has no transactions or no verdicts, or a partition is not parquet.
     """
     transactions = _known_at(
-        LakeTable(lake_dir, _TRANSACTIONS),
+        LakeTable(lake, _TRANSACTIONS),
         as_of,
         pl.col("customer_id"),
         pl.col("terminal_id"),
@@ -36,18 +38,17 @@ def labelled_transactions(lake_dir: Path, as_of: datetime) -> pl.DataFrame:
         pl.col(EVENT_TIMESTAMP).dt.timestamp("us").alias("transaction_time_us"),
     )
     verdicts = _known_at(
-        LakeTable(lake_dir, _VERDICTS),
+        LakeTable(lake, _VERDICTS),
         as_of,
         pl.col("fraud").cast(pl.Int64).alias(LABEL),
         pl.max_horizontal(EVENT_TIMESTAMP, CREATED_TIMESTAMP).alias(LABEL_KNOWN_AT),
     )
-    newest = verdicts.sort(LABEL_KNOWN_AT, maintain_order=True).unique(_ID, keep="last")
-    return transactions.join(newest, on=_ID, how="inner").sort(EVENT_TIMESTAMP, _ID)
+    return transactions.join(verdicts, on=_ID, how="inner").sort(EVENT_TIMESTAMP, _ID)
 
 
 def _known_at(table: LakeTable, as_of: datetime, *columns: pl.Expr) -> pl.DataFrame:
-    known = pl.max_horizontal(EVENT_TIMESTAMP, CREATED_TIMESTAMP) <= as_of
-    return table.collect(table.scan(next_step=_NEXT_STEP).filter(known).select(_ID, *columns))
+    rows = live_rows(table.scan(next_step=_NEXT_STEP), [_ID], known_as_of=as_of)
+    return table.collect(rows.select(_ID, *columns))
 
 
 USE_CASE = UseCase(

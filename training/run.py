@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import polars as pl
 
 from lockstep.contract.predictor import Predictor
-from lockstep.lake.table import LakeTable
+from lockstep.lake.lake import Lake
 from lockstep.settings import Settings
 from training.dataset import join_features
 from training.errors import TrainingError
@@ -93,8 +93,9 @@ def train(
 def _labelled_rows(
     settings: Settings, use_case: UseCase, as_of: datetime | None
 ) -> tuple[datetime, pl.DataFrame]:
-    known_by = as_of or LakeTable(settings.lake_dir, use_case.labels_table).coverage_end()
-    rows = use_case.entity_rows(settings.lake_dir, known_by)
+    lake = Lake.at(settings.lake)
+    known_by = as_of or lake.table(use_case.labels_table).coverage_end()
+    rows = use_case.entity_rows(lake, known_by)
     if rows.is_empty():
         raise TrainingError.no_labels(use_case.name, known_by)
     return known_by, rows

@@ -5,18 +5,18 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from pathlib import Path
 
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from lockstep.lake.lake import Lake
 from lockstep.use_cases import load_use_case as find_use_case
 
 LABEL = "label"
 LABEL_KNOWN_AT = "label_known_at"
 
-EntityRows = Callable[[Path, datetime], pl.DataFrame]
+EntityRows = Callable[[Lake, datetime], pl.DataFrame]
 ExtraMetrics = Callable[[pl.DataFrame, NDArray[np.float64]], Mapping[str, float]]
 
 
@@ -24,7 +24,7 @@ ExtraMetrics = Callable[[pl.DataFrame, NDArray[np.float64]], Mapping[str, float]
 class UseCase:
     """How the labelled rows of one use case are found.
 
-    `entity_rows(lake_dir, as_of)` returns what was known at `as_of`, ordered by
+    `entity_rows(lake, as_of)` returns what was known at `as_of`, ordered by
     `event_timestamp`: the row id, the join keys, the request columns, `event_timestamp`
     (T), `label` (0/1) and `label_known_at`. `extra_metrics` gets the test rows and their
     scores.

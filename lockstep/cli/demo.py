@@ -15,7 +15,6 @@ if TYPE_CHECKING:
 
 _START = datetime(2018, 4, 1, tzinfo=UTC)
 _CUTS = 6
-_MARK = "made-by-the-demo"
 
 
 def demo(
@@ -29,11 +28,13 @@ def demo(
     import os
 
     from lockstep.cli.demo_parts.commands import lockstep, shown
+    from lockstep.cli.demo_parts.prepare import prepare
+    from lockstep.lake.lake import Lake
     from lockstep.settings import Settings
     from lockstep.stores.embedded_redis import embedded_redis
 
     settings = Settings()
-    _prepare_home(settings)
+    prepare(settings.home_dir, Lake.at(settings.lake))
     raw = settings.home_dir / "raw" / "fraud.parquet"
     size = ("--customers", str(customers), "--terminals", str(terminals), "--days", str(days))
     with shown("1. Simulate card transactions after the Fraud Detection Handbook"):
@@ -45,20 +46,6 @@ def demo(
     with embedded_redis(data_dir=settings.home_dir / "redis") as url:
         os.environ["REDIS_URL"] = url
         _learn_and_serve(settings, _START + timedelta(days=days), requests, seed)
-
-
-def _prepare_home(settings: Settings) -> None:
-    from shutil import rmtree
-
-    from lockstep.cli.errors import DemoError
-
-    home = settings.home_dir
-    if home.is_dir() and any(home.iterdir()):
-        if not (home / _MARK).is_file():
-            raise DemoError.not_its_own(home)
-        rmtree(home)
-    home.mkdir(parents=True, exist_ok=True)
-    (home / _MARK).touch()
 
 
 def _learn_and_serve(settings: Settings, end: datetime, requests: int, seed: int) -> None:
@@ -88,6 +75,7 @@ def _predict_after(
     from lockstep.cli.demo_parts.commands import feast
     from lockstep.cli.demo_parts.requests import bodies, transactions_after
     from lockstep.cli.errors import DemoError
+    from lockstep.lake.lake import Lake
 
     sent: list[pl.DataFrame] = []
     answers: list[dict[str, Any]] = []
@@ -95,7 +83,7 @@ def _predict_after(
         start, stop = _START.isoformat(), cut.isoformat()
         feast(settings.feature_repo_dir, "materialize", start, stop)
         api.wait_until_ready()
-        sent.append(transactions_after(settings.lake_dir, cut, count))
+        sent.append(transactions_after(Lake.at(settings.lake), cut, count))
         if sent[-1].height < count:
             raise DemoError.too_few(sent[-1].height, count, cut)
         answers += api.post("/v1/fraud/predict", bodies(sent[-1]))

@@ -49,10 +49,10 @@ class DemoError(LockstepError):
     """A demo that cannot go on."""
 
     @classmethod
-    def not_its_own(cls, home: Path) -> DemoError:
+    def not_its_own(cls, place: str) -> DemoError:
         return cls(
-            f"{home} holds data that the demo did not make",
-            next_step="move it away, or set LOCKSTEP_HOME to another folder",
+            f"{place} holds data that the demo did not make",
+            next_step="move it away, or set LOCKSTEP_HOME or LOCKSTEP_LAKE to another place",
         )
 
     @classmethod

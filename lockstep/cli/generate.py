@@ -17,6 +17,10 @@ def generate(
     use_case: Annotated[str, typer.Argument(help="Whose data, such as 'fraud'.")],
     customers: Annotated[int | None, typer.Option(show_default="fraud: 1000")] = None,
     terminals: Annotated[int | None, typer.Option(show_default="fraud: 2000")] = None,
+    cities: Annotated[
+        int | None,
+        typer.Option(help="So many times as many customers and terminals.", show_default="1"),
+    ] = None,
     days: Annotated[int | None, typer.Option(show_default="fraud: 120")] = None,
     seed: Annotated[int | None, typer.Option(show_default="fraud: 7")] = None,
     start: Annotated[
@@ -31,14 +35,15 @@ def generate(
     """Writes generated raw data of USE_CASE to a parquet file: the same seed, the same rows."""
     from lockstep.cli.progress import progress_shown
     from lockstep.jobs.generate.errors import GenerateError
-    from lockstep.lake.parquet_file import replace_parquet
+    from lockstep.jobs.generate.write import write_frames
     from lockstep.settings import Settings
     from lockstep.use_cases import load_use_case
 
-    module = load_use_case("lockstep.jobs.generate", use_case, entry="generate")
+    module = load_use_case("lockstep.jobs.generate", use_case, entry="generate_frames")
     given = {
         "customers": customers,
         "terminals": terminals,
+        "cities": cities,
         "days": days,
         "seed": seed,
         "start": start.date() if start else None,
@@ -49,10 +54,8 @@ def generate(
         raise GenerateError.not_a_file(target)
     with progress_shown() as progress:
         progress(f"generating {use_case}", 0.0)
-        rows = module.generate(options)
-        progress(f"writing {len(rows):,} rows", 0.9)
-        replace_parquet(target, rows)
-    typer.echo(f"{len(rows):,} rows, {options.days:,} days from {options.start}: {target}")
+        rows = write_frames(target, module.generate_frames(options))
+    typer.echo(f"{rows:,} rows, {options.days:,} days from {options.start}: {target}")
 
 
 def _options(module: ModuleType, use_case: str, given: dict[str, Any]) -> Any:

@@ -8,7 +8,7 @@ from typing import NoReturn
 import typer
 from pydantic import ValidationError
 
-from lockstep.cli import build, demo, generate, ingest, redis, serve, train
+from lockstep.cli import build, demo, generate, ingest, lake, redis, serve, train
 from lockstep.cli.errors import FileSystemError, SettingsError
 from lockstep.errors import LockstepError
 
@@ -24,6 +24,7 @@ app.command("build")(build.build)
 app.command("train")(train.train)
 app.command("serve")(serve.serve)
 app.command("demo")(demo.demo)
+app.add_typer(lake.app, name="lake")
 app.add_typer(redis.app, name="redis")
 
 

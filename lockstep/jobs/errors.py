@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date, datetime
 
 from lockstep.errors import LockstepError
+
+_WHOLE = "leave --start out to build the table whole"
 
 
 class BuildError(LockstepError):
@@ -19,8 +21,57 @@ class BuildError(LockstepError):
         )
 
     @classmethod
+    def not_an_hour(cls, option: str, instant: datetime) -> BuildError:
+        return cls(
+            f"{option} {instant.isoformat()} is not a whole hour",
+            next_step=f"give the hour that begins at {instant:%Y-%m-%dT%H:00} or the next one",
+        )
+
+    @classmethod
+    def empty_interval(cls, start: datetime, end: datetime) -> BuildError:
+        return cls(
+            f"nothing lies between --start {start:%Y-%m-%d %H:%M} and the end {end:%Y-%m-%d %H:%M}",
+            next_step="choose an earlier --start, or ingest what came after it",
+        )
+
+    @classmethod
     def no_events(cls, source: str, end: datetime, days: Sequence[date]) -> BuildError:
         return cls(
             f"{source} has no events before {end:%Y-%m-%d %H:%M}; it has {days[0]} to {days[-1]}",
             next_step="choose a later --end",
         )
+
+    @classmethod
+    def never_built(cls, table: str) -> BuildError:
+        return cls(
+            f"{table} has not been built, so there is nothing to go on from", next_step=_WHOLE
+        )
+
+    @classmethod
+    def gap(cls, table: str, start: datetime, end: datetime) -> BuildError:
+        return cls(
+            f"--start {start:%Y-%m-%d %H:%M} leaves a gap: {table} ends at {end.isoformat()}",
+            next_step=f"give --start {end:%Y-%m-%dT%H:00} or earlier",
+        )
+
+    @classmethod
+    def other_definition(cls, table: str, differing: Sequence[str]) -> BuildError:
+        return cls(
+            f"{table} was built with other {', '.join(differing)} than are declared now",
+            next_step=_WHOLE,
+        )
+
+    @classmethod
+    def changed_before(cls, table: str, start: datetime, changed: datetime) -> BuildError:
+        return cls(
+            f"what became known from {changed:%Y-%m-%d %H:%M} on has changed since {table} was "
+            f"built, and steps at --start {start:%Y-%m-%d %H:%M} still hold it",
+            next_step=f"give --start {changed:%Y-%m-%dT%H:00} --cascade",
+        )
+
+    @classmethod
+    def other_columns(
+        cls, table: str, day: date, got: Mapping[str, object], expected: Mapping[str, object]
+    ) -> BuildError:
+        odd = sorted(name for name in {*got, *expected} if got.get(name) != expected.get(name))
+        return cls(f"{table} has other columns on {day}: {odd[:5]}", next_step=_WHOLE)

@@ -1,29 +1,25 @@
-"""One table of the lake: a folder of day partitions, each replaced atomically.
+"""One table of the lake: day partitions, each replaced atomically.
 
     <lake>/fraud/transactions/day=2018-04-01/part.parquet
     <lake>/fraud/transactions/_table.json
 
-Readers see a day's old file or its new one, never a half: a file is written under
-another name in the same folder and renamed.
+A day is one object, so readers see its old rows or its new ones, never a half.
 """
 
 from __future__ import annotations
 
 import json
-import os
-import shutil
-import uuid
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 import polars as pl
-from polars.exceptions import ComputeError, PanicException
 
-from lockstep.lake.errors import LakeError
-from lockstep.lake.parquet_file import replace_parquet
+from lockstep.lake.errors import LakeError, NoObjectError
+from lockstep.lake.lake import Lake
+from lockstep.lake.parquet import collect
 from lockstep.windows.spec import EVENT_TIMESTAMP
 
 _PART = "part.parquet"
@@ -35,25 +31,35 @@ _DAY = "day="
 class LakeTable:
     """A named table under the lake's root; days are UTC."""
 
-    lake_dir: Path
+    lake: Lake
     name: str
 
     @property
-    def path(self) -> Path:
-        """The table's folder."""
-        return self.lake_dir / self.name
+    def address(self) -> str:
+        """Where the table is, for people."""
+        return self.lake.address(self.name)
+
+    def key(self, suffix: str) -> str:
+        """The key of something in the table's folder; beside the partitions, begin with `_`."""
+        return f"{self.name}/{suffix}"
+
+    def part(self, day: date) -> str:
+        """The key of one day's object, whether it is there or not."""
+        return self.key(f"{_DAY}{day.isoformat()}/{_PART}")
+
+    def is_part(self, key: str) -> bool:
+        """Whether that is the key of a day's object."""
+        return key.startswith(self.key(_DAY)) and key.endswith(f"/{_PART}")
 
     def days(self) -> list[date]:
-        """The days that have a partition, oldest first.
+        """The days that have a partition, oldest first; `_names` inside one are not looked at.
 
         Raises:
-            LakeError: a partition's folder is not named after a day.
+            LakeError: a partition is not named after a day, or holds another object.
         """
-        return sorted(_day_of(part.parent) for part in self.path.glob(f"{_DAY}*/{_PART}"))
-
-    def part(self, day: date) -> Path:
-        """The file of one day, whether it is there or not."""
-        return self.path / f"{_DAY}{day.isoformat()}" / _PART
+        prefix = self.key(_DAY)
+        keys = (key for key in self.lake.list(prefix) if "/_" not in key.removeprefix(prefix))
+        return sorted(map(self._day_of, keys))
 
     def scan(
         self, days: Sequence[date] | None = None, *, next_step: str = "build or ingest it first"
@@ -63,62 +69,57 @@ class LakeTable:
         Raises:
             LakeError: the table has no partitions; or no partition for any of `days`.
         """
-        existing = self.days()
-        if not existing:
-            raise LakeError.no_table(self.name, self.path, next_step=next_step)
+        existing = self._existing_days(next_step)
         wanted = existing if days is None else sorted(set(days) & set(existing))
         if not wanted:
-            raise LakeError.no_days(
-                self.name, f"{len(days or [])} days", f"{existing[0]} to {existing[-1]}"
-            )
-        return pl.scan_parquet([self.part(day) for day in wanted], hive_partitioning=False)
+            raise LakeError.no_days(self.name, f"{len(days or [])} days", _range(existing))
+        return self.lake.scan_parquet([self.part(day) for day in wanted])
 
     def collect(self, frame: pl.LazyFrame) -> pl.DataFrame:
         """The rows of `frame`, which was scanned from this table.
 
         Raises:
-            LakeError: a partition is not parquet.
+            LakeError: a partition is not parquet, or has other columns than the first.
         """
-        try:
-            return frame.collect()
-        except (ComputeError, PanicException) as error:
-            raise LakeError.unreadable_table(self.path, error) from error
+        return collect(self.lake, [self.part(day) for day in self.days()], frame)
 
     def read_day(self, day: date) -> pl.DataFrame:
         """The rows of one day.
 
         Raises:
-            LakeError: the day's file is absent or is not parquet.
+            LakeError: the day has no partition, or it is not parquet.
         """
         try:
-            return pl.read_parquet(self.part(day), hive_partitioning=False)
-        except FileNotFoundError:
-            days = self.days()
-            known = f"{days[0]} to {days[-1]}" if days else "no days"
-            raise LakeError.no_days(self.name, str(day), known) from None
-        except ComputeError as error:
-            raise LakeError.unreadable(self.part(day), error) from error
+            return self.lake.read_parquet(self.part(day))
+        except NoObjectError:
+            raise LakeError.no_days(self.name, str(day), _range(self.days())) from None
 
     def write_day(self, day: date, rows: pl.DataFrame) -> int:
         """Replaces one day's partition and returns its size in bytes."""
-        return replace_parquet(self.part(day), rows)
+        return self.lake.write_parquet(self.part(day), rows)
 
     def drop_days(self, days: Sequence[date]) -> None:
         """Removes whole partitions; days that are not there are left alone."""
-        for day in days:
-            shutil.rmtree(self.part(day).parent, ignore_errors=True)
+        self.lake.delete([self.part(day) for day in days])
 
     def metadata(self) -> dict[str, Any]:
-        """What the last writer recorded beside the partitions; empty when nothing was."""
-        path = self.path / _METADATA
-        return dict(json.loads(path.read_text())) if path.is_file() else {}
+        """What the last writer recorded beside the partitions; empty when nothing was.
+
+        Raises:
+            LakeError: the record is not ours.
+        """
+        key = self.key(_METADATA)
+        try:
+            return dict(json.loads(self.lake.read_bytes(key)))
+        except NoObjectError:
+            return {}
+        except (TypeError, ValueError) as error:
+            raise LakeError.bad_metadata(self.lake.address(key), error) from error
 
     def write_metadata(self, metadata: Mapping[str, Any]) -> None:
         """Replaces the record beside the partitions, atomically."""
-        self.path.mkdir(parents=True, exist_ok=True)
-        temporary = self.path / f".{uuid.uuid4().hex}.tmp"
-        temporary.write_text(json.dumps(dict(metadata), indent=2, sort_keys=True) + "\n")
-        os.replace(temporary, self.path / _METADATA)  # noqa: PTH105  see parquet_file
+        text = json.dumps(dict(metadata), indent=2, sort_keys=True) + "\n"
+        self.lake.write_bytes(self.key(_METADATA), text.encode())
 
     def horizon(self) -> datetime | None:
         """The end of the last contiguous build: the table is exact for T < horizon."""
@@ -132,19 +133,32 @@ class LakeTable:
         microsecond after it, among its steps. For tables partitioned by the day of the event.
 
         Raises:
-            LakeError: the table has no partitions, or the last one cannot be read.
+            LakeError: the table has no rows, or its last day cannot be read.
         """
+        days = self._existing_days("build or ingest it first")
+        for day in reversed(days):
+            times = self.lake.read_parquet(self.part(day), [EVENT_TIMESTAMP])
+            newest = times[EVENT_TIMESTAMP].max()
+            if isinstance(newest, datetime):
+                return newest + timedelta(microseconds=2)
+        raise LakeError.no_rows(self.name, _range(days))
+
+    def _existing_days(self, next_step: str) -> list[date]:
         days = self.days()
         if not days:
-            raise LakeError.no_table(self.name, self.path, next_step="build or ingest it first")
-        newest = self.read_day(days[-1])[EVENT_TIMESTAMP].max()
-        if not isinstance(newest, datetime):
-            raise LakeError.no_days(self.name, "its last day", f"{days[0]} to {days[-1]}")
-        return newest + timedelta(microseconds=2)
+            raise LakeError.no_table(self.name, self.address, next_step=next_step)
+        return days
+
+    def _day_of(self, key: str) -> date:
+        folder, _, name = key.removeprefix(self.key(_DAY)).partition("/")
+        if name != _PART:
+            raise LakeError.foreign_object(self.lake.address(key))
+        with suppress(ValueError):
+            # Python reads 20180401 too, but that is not where this day would be looked for.
+            if self.part(day := date.fromisoformat(folder)) == key:
+                return day
+        raise LakeError.not_a_day(self.lake.address(key.rpartition("/")[0]))
 
 
-def _day_of(folder: Path) -> date:
-    try:
-        return date.fromisoformat(folder.name.removeprefix(_DAY))
-    except ValueError:
-        raise LakeError.not_a_day(folder) from None
+def _range(days: Sequence[date]) -> str:
+    return f"{days[0]} to {days[-1]}" if days else "no days"

@@ -36,7 +36,7 @@ from lockstep.errors import LockstepError
 from lockstep.stores.coverage import Coverage
 from lockstep.stores.errors import MaterializeError
 from lockstep.stores.feast_rows import feast_rows
-from lockstep.stores.locations import lake_root
+from lockstep.stores.locations import lake_of
 from lockstep.stores.newest import newest_per_key
 from lockstep.stores.online import LockstepOnlineStore
 from lockstep.stores.view_table import ViewTable
@@ -113,7 +113,7 @@ class LockstepComputeEngine(ComputeEngine):  # type: ignore[misc]  # Feast ships
     def _materialize(self, task: MaterializationTask) -> Coverage:
         view = task.feature_view
         _refuse_transformations(view)
-        table = ViewTable(view, lake_root(self.repo_config))
+        table = ViewTable(view, lake_of(self.repo_config))
         covered = Coverage.of(
             task.start_time,
             task.end_time,
@@ -148,7 +148,7 @@ class LockstepComputeEngine(ComputeEngine):  # type: ignore[misc]  # Feast ships
         asked = _is_step_function(table.view) or not covered.is_empty
         if asked and not self._options.allow_empty:
             raise MaterializeError.no_rows(
-                table.view.name, table.table.path, covered.start, covered.end
+                table.view.name, table.table.address, covered.start, covered.end
             )
 
     def _write(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from pathlib import Path
 from typing import ClassVar
 from urllib.parse import urlsplit, urlunsplit
 
@@ -82,31 +81,26 @@ class SourceError(PluginError):
     """A data source whose rows cannot be read."""
 
     @classmethod
-    def missing(cls, path: Path) -> SourceError:
+    def missing(cls, address: str) -> SourceError:
         return cls(
-            f"there is no parquet at {path}",
+            f"there is no parquet at {address}",
             next_step="run `lockstep build`, or mend the path of the FileSource",
         )
 
     @classmethod
-    def missing_columns(cls, path: Path, missing: Iterable[str], got: Iterable[str]) -> SourceError:
+    def missing_columns(
+        cls, address: str, missing: Iterable[str], got: Iterable[str]
+    ) -> SourceError:
         return cls(
-            f"{path} lacks {sorted(missing)[:5]}; it has {list(got)[:12]}",
+            f"{address} lacks {sorted(missing)[:5]}; it has {list(got)[:12]}",
             next_step="build it again, or mend the schema of the feature view",
         )
 
     @classmethod
-    def wrong_type(cls, path: Path, column: str, got: object, expected: object) -> SourceError:
+    def wrong_type(cls, address: str, column: str, got: object, expected: object) -> SourceError:
         return cls(
-            f"column {column!r} of {path} is {got}, expected {expected}",
+            f"column {column!r} of {address} is {got}, expected {expected}",
             next_step="mend the schema of the feature view, or write the column as declared",
-        )
-
-    @classmethod
-    def unreadable(cls, path: Path, cause: Exception) -> SourceError:
-        return cls(
-            f"{path} cannot be read as parquet ({cause})",
-            next_step="build or copy it again",
         )
 
     @classmethod
@@ -121,9 +115,9 @@ class MaterializeError(PluginError):
     """A materialisation that would leave the online store silently wrong."""
 
     @classmethod
-    def no_rows(cls, view: str, path: Path, start: object, end: object) -> MaterializeError:
+    def no_rows(cls, view: str, address: str, start: object, end: object) -> MaterializeError:
         return cls(
-            f"{view} has no rows from {start} to {end} in {path}; nothing was written",
+            f"{view} has no rows from {start} to {end} in {address}; nothing was written",
             next_step="check the dates, or set `allow_empty: true` in batch_engine",
         )
 

@@ -1,7 +1,7 @@
 """Where the lake and Redis of a Feast repository are.
 
-The repository's own file says so; the environment moves them (`LOCKSTEP_HOME`,
-`REDIS_URL`), as it does for every other part of a project.
+The repository's own file says so; the environment moves them (`LOCKSTEP_LAKE`,
+`LOCKSTEP_HOME`, `REDIS_URL`), as it does for every other part of a project.
 """
 
 from __future__ import annotations
@@ -10,7 +10,9 @@ from pathlib import Path
 
 from feast import RepoConfig
 
+from lockstep.lake.lake import Lake
 from lockstep.settings import Settings
+from lockstep.stores.lake_errors import lake_errors
 
 
 def repo_path(config: RepoConfig) -> Path:
@@ -18,18 +20,25 @@ def repo_path(config: RepoConfig) -> Path:
     return Path(config.repo_path or Path.cwd())
 
 
-def lake_root(config: RepoConfig) -> Path:
+def lake_of(config: RepoConfig) -> Lake:
     """What the relative path of a FileSource is relative to.
 
-    The `lake` of the offline store, itself relative to the repository, or the lake under
-    `LOCKSTEP_HOME` where that is set. Without `lake`, as Feast has it: the repository.
+    The `lake` of the offline store, a URI or a path from the repository, unless
+    `LOCKSTEP_LAKE` or `LOCKSTEP_HOME` moves it. Without `lake`, as Feast has it: the
+    repository.
+
+    Raises:
+        SourceError: it names no kind of lake.
     """
     # Feast's own offline stores have no lake.
     lake = getattr(config.offline_store, "lake", None)
     if lake is None:
-        return repo_path(config)
+        return Lake.at(repo_path(config))
     settings = _settings(config)
-    return settings.lake_dir if settings.home else repo_path(config) / lake
+    with lake_errors():
+        if settings.lake_uri or settings.home:
+            return Lake.at(settings.lake)
+        return Lake.at(lake if "://" in lake else repo_path(config) / lake)
 
 
 def redis_url(config: RepoConfig) -> str:

@@ -30,7 +30,7 @@ from feast.utils import _get_requested_feature_views_to_features_dict
 from lockstep.stores.asof import KNOWN_AS_OF
 from lockstep.stores.entity_frame import entity_frame
 from lockstep.stores.errors import EntityFrameError, ReadPlanError, SourceError
-from lockstep.stores.locations import lake_root
+from lockstep.stores.locations import lake_of
 from lockstep.stores.newest import newest_per_key
 from lockstep.stores.retrieval_job import LockstepRetrievalJob, arrow_table
 from lockstep.stores.source_table import SourceTable
@@ -79,7 +79,7 @@ class LockstepOfflineStore(OfflineStore):  # type: ignore[misc]  # Feast ships n
         exclude = filter_by_created_timestamp or config.offline_store.exclude_created_after
         return LockstepRetrievalJob(
             lambda: _joined(entities, joins, exclude=exclude),
-            lake=lake_root(config),
+            lake=lake_of(config),
             full_feature_names=full_feature_names,
             on_demand_feature_views=on_demand,
             metadata=_metadata(entities, feature_refs),
@@ -97,7 +97,7 @@ class LockstepOfflineStore(OfflineStore):  # type: ignore[misc]  # Feast ships n
         end_date: datetime,
     ) -> RetrievalJob:
         """A job whose rows are the newest of each key from start to end, both included."""
-        table = SourceTable.of(data_source, lake_root(config))
+        table = SourceTable.of(data_source, lake_of(config))
         columns = _columns(
             join_key_columns, feature_name_columns, timestamp_field, created_timestamp_column
         )
@@ -111,7 +111,7 @@ class LockstepOfflineStore(OfflineStore):  # type: ignore[misc]  # Feast ships n
                 newest = newest.with_columns(pl.lit(DUMMY_ENTITY_VAL).alias(DUMMY_ENTITY_ID))
             return table.collect(newest)
 
-        return LockstepRetrievalJob(evaluate, lake=lake_root(config))
+        return LockstepRetrievalJob(evaluate, lake=lake_of(config))
 
     @staticmethod
     def pull_all_from_table_or_query(
@@ -125,7 +125,7 @@ class LockstepOfflineStore(OfflineStore):  # type: ignore[misc]  # Feast ships n
         end_date: datetime | None = None,
     ) -> RetrievalJob:
         """A job whose rows are all those from start to end, both included, in table order."""
-        table = SourceTable.of(data_source, lake_root(config))
+        table = SourceTable.of(data_source, lake_of(config))
         columns = _columns(
             join_key_columns, feature_name_columns, timestamp_field, created_timestamp_column
         )
@@ -133,7 +133,7 @@ class LockstepOfflineStore(OfflineStore):  # type: ignore[misc]  # Feast ships n
         def evaluate() -> pl.DataFrame:
             return table.collect(table.scan_between(columns, timestamp_field, start_date, end_date))
 
-        return LockstepRetrievalJob(evaluate, lake=lake_root(config))
+        return LockstepRetrievalJob(evaluate, lake=lake_of(config))
 
     def validate_data_source(self, config: RepoConfig, data_source: DataSource) -> None:
         """Checks a source as far as it can be: a table may be built after `feast apply`.
@@ -141,20 +141,20 @@ class LockstepOfflineStore(OfflineStore):  # type: ignore[misc]  # Feast ships n
         Raises:
             SourceError: not local parquet, unreadable, or without its timestamp column.
         """
-        table = SourceTable.of(data_source, lake_root(config))
-        if not table.path.exists():
-            logger.warning("%s is not there yet; build it before it is read", table.path)
+        table = SourceTable.of(data_source, lake_of(config))
+        if not table.exists():
+            logger.warning("%s is not there yet; build it before it is read", table.address)
             return
         mapped = (data_source.field_mapping or {}).values()
         missing = {data_source.timestamp_field} - {"", *table.schema(), *mapped}
         if missing:
-            raise SourceError.missing_columns(table.path, missing, table.schema())
+            raise SourceError.missing_columns(table.address, missing, table.schema())
 
     def get_table_column_names_and_types_from_data_source(
         self, config: RepoConfig, data_source: DataSource
     ) -> Iterable[tuple[str, str]]:
         """The columns and their Arrow types, for views that declare no schema."""
-        table = SourceTable.of(data_source, lake_root(config))
+        table = SourceTable.of(data_source, lake_of(config))
         schema = arrow_table(table.schema().to_frame()).schema
         return [(field.name, str(field.type)) for field in schema]
 
@@ -169,7 +169,7 @@ def _view_joins(
     requested, _ = _get_requested_feature_views_to_features_dict(
         feature_refs, feature_views, on_demand
     )
-    lake = lake_root(config)
+    lake = lake_of(config)
     return [
         ViewJoin(ViewTable(view, lake), tuple(dict.fromkeys(features)), full_feature_names)
         for view, features in requested.items()

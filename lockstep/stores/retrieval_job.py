@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from pathlib import Path
 
 import pandas as pd
 import polars as pl
@@ -14,8 +13,9 @@ from feast.infra.offline_stores.file_source import SavedDatasetFileStorage
 from feast.infra.offline_stores.offline_store import RetrievalJob, RetrievalMetadata
 from feast.saved_dataset import SavedDatasetStorage
 
-from lockstep.lake.parquet_file import replace_parquet
+from lockstep.lake.lake import Lake
 from lockstep.stores.errors import SourceError
+from lockstep.stores.lake_errors import lake_errors
 from lockstep.stores.source_table import SourceTable
 
 
@@ -26,7 +26,7 @@ class LockstepRetrievalJob(RetrievalJob):  # type: ignore[misc]  # Feast ships n
         self,
         evaluate: Callable[[], pl.DataFrame],
         *,
-        lake: Path,
+        lake: Lake,
         full_feature_names: bool = False,
         on_demand_feature_views: Sequence[OnDemandFeatureView] = (),
         metadata: RetrievalMetadata | None = None,
@@ -66,10 +66,12 @@ class LockstepRetrievalJob(RetrievalJob):  # type: ignore[misc]  # Feast ships n
         """
         if not isinstance(storage, SavedDatasetFileStorage):
             raise SourceError.unsupported(type(storage).__name__, "SavedDatasetFileStorage")
-        target = SourceTable.of(storage.to_data_source(), self._lake).path
+        target = SourceTable.of(storage.to_data_source(), self._lake)
         if target.exists() and not allow_overwrite:
-            raise SavedDatasetLocationAlreadyExists(location=str(target))
-        _replace(target, pl.DataFrame(self.to_arrow(timeout=timeout)))
+            raise SavedDatasetLocationAlreadyExists(location=target.address)
+        rows = pl.DataFrame(self.to_arrow(timeout=timeout))
+        with lake_errors():
+            _replace(target, rows)
 
     def _to_arrow_internal(self, timeout: int | None = None) -> pa.Table:
         return arrow_table(self._evaluate())
@@ -87,13 +89,12 @@ def arrow_table(rows: pl.DataFrame) -> pa.Table:
     return table.cast(pa.schema(fields))
 
 
-def _replace(target: Path, rows: pl.DataFrame) -> None:
+def _replace(target: SourceTable, rows: pl.DataFrame) -> None:
     """Makes `rows` the file, or all that the folder holds."""
-    if target.suffix == ".parquet":
-        replace_parquet(target, rows)
+    lake, name = target.lake, target.name
+    if name.endswith(".parquet"):
+        lake.write_parquet(name, rows)
         return
-    part = target / "part.parquet"
-    replace_parquet(part, rows)
-    for older in target.rglob("*.parquet"):
-        if older != part:
-            older.unlink()
+    part = f"{name}/part.parquet"
+    lake.write_parquet(part, rows)
+    lake.delete(k for k in lake.list(f"{name}/") if k.endswith(".parquet") and k != part)

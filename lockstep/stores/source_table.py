@@ -5,57 +5,84 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from pathlib import Path
+from functools import cached_property
 from typing import Literal
-from urllib.parse import urlsplit
 
 import polars as pl
 from feast import FileSource
 from feast.data_format import ParquetFormat
 from feast.data_source import DataSource
-from polars.exceptions import PolarsError
 
+from lockstep.lake.lake import Lake
+from lockstep.lake.parquet import collect, schema_of
 from lockstep.lake.table import LakeTable
 from lockstep.stores.column_types import as_utc
 from lockstep.stores.errors import SourceError
+from lockstep.stores.lake_errors import lake_errors
 
 
 @dataclass(frozen=True)
 class SourceTable:
-    """One file, a folder of files, or a table of the lake with its day partitions."""
+    """One file, a folder of files, or a table with day partitions; `name` is its key in `lake`."""
 
-    path: Path
+    lake: Lake
+    name: str
 
     @classmethod
-    def of(cls, source: DataSource, lake: Path) -> SourceTable:
+    def of(cls, source: DataSource, lake: Lake) -> SourceTable:
         """The table that `source` names; a relative path is under `lake`.
 
         Raises:
-            SourceError: `source` is not local parquet.
+            SourceError: `source` is not parquet in a folder or on S3.
         """
         if not isinstance(source, FileSource):
             raise SourceError.unsupported(type(source).__name__, "a FileSource")
         if not isinstance(source.file_format, ParquetFormat | None):
             raise SourceError.unsupported(source.name, "parquet")
-        parts = urlsplit(source.path)
-        if parts.scheme not in ("", "file"):
-            raise SourceError.unsupported(source.path, "a local path")
-        return cls(lake / parts.path)
+        path = source.path.rstrip("/")
+        if "://" not in path and not path.startswith("/"):
+            return cls(lake, path)
+        folder, _, name = path.rpartition("/")
+        with lake_errors():
+            return cls(Lake.at(folder or "/", endpoint=source.s3_endpoint_override or None), name)
 
-    def files(self) -> list[Path]:
-        """The files in the order of their rows: day after day, else by name.
+    @property
+    def address(self) -> str:
+        """Where the table is, for people."""
+        return self.lake.address(self.name)
+
+    def exists(self) -> bool:
+        """Whether there is anything.
 
         Raises:
-            SourceError: there are none.
+            SourceError: the lake cannot be reached.
         """
-        if self.path.is_file():
-            return [self.path]
-        lake_table = self._lake_table()
-        files = [lake_table.part(day) for day in lake_table.days()]
-        files = files or sorted(p for p in self.path.rglob("*.parquet") if p.name[0] not in "._")
+        with lake_errors():
+            return self.lake.exists(self.name) or bool(self.lake.list(f"{self.name}/"))
+
+    @cached_property
+    def files(self) -> list[str]:
+        """The keys of the files in the order of their rows: day after day, else by name.
+
+        Raises:
+            SourceError: there are none, or the lake cannot be reached.
+        """
+        with lake_errors():
+            files = [self.name] if self.lake.exists(self.name) else self._parts()
         if not files:
-            raise SourceError.missing(self.path)
+            raise SourceError.missing(self.address)
         return files
+
+    def _parts(self) -> list[str]:
+        """Somebody else's folder may be cut into days too, but into other files than ours."""
+        table = LakeTable(self.lake, self.name)
+        keys = [key for key in self.lake.list(f"{self.name}/") if not self._is_hidden(key)]
+        if any(table.is_part(key) for key in keys):
+            return [table.part(day) for day in table.days()]
+        return [key for key in keys if key.endswith(".parquet")]
+
+    def _is_hidden(self, key: str) -> bool:
+        return any(part[0] in "._" for part in key.removeprefix(f"{self.name}/").split("/"))
 
     def scan(self) -> pl.LazyFrame:
         """The rows, lazily, in the order of `files`.
@@ -63,9 +90,9 @@ class SourceTable:
         Raises:
             SourceError: there are no files.
         """
-        return pl.scan_parquet(
-            self.files(), glob=False, hive_partitioning=False, extra_columns="ignore"
-        )
+        files = self.files
+        with lake_errors():
+            return self.lake.scan_parquet(files, extra_columns="ignore")
 
     def scan_between(
         self, columns: Sequence[str], timestamp: str, start: datetime | None, end: datetime | None
@@ -80,10 +107,10 @@ class SourceTable:
         schema = self.schema()
         missing = set(columns) - set(schema)
         if missing:
-            raise SourceError.missing_columns(self.path, missing, schema)
+            raise SourceError.missing_columns(self.address, missing, schema)
         at = as_utc(timestamp, schema[timestamp])
         if at is None:
-            raise SourceError.wrong_type(self.path, timestamp, schema[timestamp], "a time")
+            raise SourceError.wrong_type(self.address, timestamp, schema[timestamp], "a time")
         rows = self.scan().select(columns)
         if start is not None:
             rows = rows.filter(at >= _aware(start))
@@ -97,10 +124,8 @@ class SourceTable:
         Raises:
             SourceError: a file is not parquet or has other columns or values than declared.
         """
-        try:
-            return rows.collect(engine=engine)
-        except (PolarsError, OSError) as error:
-            raise SourceError.unreadable(self.path, error) from error
+        with lake_errors():
+            return collect(self.lake, self.files, rows, engine=engine)
 
     def schema(self) -> pl.Schema:
         """The columns and their types.
@@ -108,17 +133,13 @@ class SourceTable:
         Raises:
             SourceError: there are no files, or the first is not parquet.
         """
-        try:
-            return self.scan().collect_schema()
-        except (PolarsError, OSError) as error:
-            raise SourceError.unreadable(self.path, error) from error
+        with lake_errors():
+            return schema_of(self.lake, self.files[0])
 
     def horizon(self) -> datetime | None:
         """The T before which the table is exact; None where nobody recorded it."""
-        return self._lake_table().horizon()
-
-    def _lake_table(self) -> LakeTable:
-        return LakeTable(self.path.parent, self.path.name)
+        with lake_errors():
+            return LakeTable(self.lake, self.name).horizon()
 
 
 def _aware(bound: datetime) -> datetime:

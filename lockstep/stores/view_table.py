@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path
 
 import polars as pl
 from feast import FeatureView
 from feast.feature_view import DUMMY_ENTITY_ID
 from feast.types import FeastType
 
+from lockstep.lake.lake import Lake
 from lockstep.stores.column_types import as_utc, converted, declared_type
 from lockstep.stores.errors import SourceError
 from lockstep.stores.source_table import SourceTable
@@ -23,7 +23,7 @@ class ViewTable:
     """A feature view over its table; `lake` is what relative paths are relative to."""
 
     view: FeatureView
-    lake: Path
+    lake: Lake
 
     @cached_property
     def table(self) -> SourceTable:
@@ -72,18 +72,18 @@ class ViewTable:
         wanted = (*self.keys, *features, *self._times.values())
         missing = {self._physical(name) for name in wanted} - set(schema)
         if missing:
-            raise SourceError.missing_columns(self.table.path, missing, schema)
+            raise SourceError.missing_columns(self.table.address, missing, schema)
 
     def _typed(self, name: str, feast_type: FeastType, schema: pl.Schema) -> pl.Expr:
         column = self._physical(name)
         expression = converted(column, schema[column], declared_type(feast_type))
         if expression is None:
-            raise SourceError.wrong_type(self.table.path, column, schema[column], feast_type)
+            raise SourceError.wrong_type(self.table.address, column, schema[column], feast_type)
         return expression.alias(name)
 
     def _time(self, name: str, at: str, schema: pl.Schema) -> pl.Expr:
         column = self._physical(at)
         expression = as_utc(column, schema[column])
         if expression is None:
-            raise SourceError.wrong_type(self.table.path, column, schema[column], "a time")
+            raise SourceError.wrong_type(self.table.address, column, schema[column], "a time")
         return expression.alias(name)

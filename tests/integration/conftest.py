@@ -32,6 +32,6 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Project]:
 def untrained(project: Project, tmp_path: Path) -> Settings:
     """The project as it was before training."""
     settings = make_project(tmp_path / "untrained")
-    shutil.copytree(project.settings.lake_dir, settings.lake_dir)
+    shutil.copytree(project.settings.lake, settings.lake)
     apply_definitions(settings)
     return settings

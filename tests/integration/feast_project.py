@@ -11,7 +11,7 @@ from pathlib import Path
 import polars as pl
 
 from feature_repo.windows.fraud import CUSTOMER_WINDOWS, TERMINAL_WINDOWS
-from lockstep.lake.table import LakeTable
+from lockstep.lake.lake import Lake
 from lockstep.settings import Settings
 from lockstep.windows.spec import WindowSpec
 
@@ -49,7 +49,7 @@ def write_steps(
 ) -> None:
     """Writes both window tables as a build would."""
     for spec, steps in ((CUSTOMER_WINDOWS, customers), (TERMINAL_WINDOWS, terminals)):
-        table = LakeTable(settings.lake_dir, f"fraud/{spec.name}")
+        table = Lake.at(settings.lake).table(f"fraud/{spec.name}")
         table.drop_days(table.days())
         rows = step_rows(spec, steps)
         for (day,), part in rows.group_by(pl.col("event_timestamp").dt.date()):

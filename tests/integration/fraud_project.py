@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 import polars as pl
 import pytest
 
+from lockstep.lake.lake import Lake
 from lockstep.settings import Settings
 from training.run import TrainingResult
 
@@ -25,8 +26,8 @@ class Project:
     @property
     def transactions(self) -> pl.DataFrame:
         """All transactions, in time order."""
-        parts = self.settings.lake_dir / "fraud/transactions/*/part.parquet"
-        return pl.read_parquet(parts).sort("event_timestamp", "transaction_id")
+        transactions = Lake.at(self.settings.lake).table("fraud/transactions").scan()
+        return transactions.sort("event_timestamp", "transaction_id").collect()
 
 
 def fill_lake(settings: Settings) -> None:
@@ -38,16 +39,17 @@ def fill_lake(settings: Settings) -> None:
     from lockstep.jobs.ingest.fraud import ingest_spec
     from lockstep.jobs.ingest.run import ingest
 
+    lake = Lake.at(settings.lake)
     raw = settings.project_dir / "raw.parquet"
     generate(Options(customers=100, terminals=600, days=DAYS, seed=1)).write_parquet(raw)
     ingest(
         ingest_spec(label_delay_days=None),
         raw,
-        lake_dir=settings.lake_dir,
+        lake=lake,
         max_rejected_share=0.0,
         progress=_ignore,
     )
-    build(settings.lake_dir, WINDOW_SPECS, clock=SystemClock(), progress=_ignore)
+    build(lake, WINDOW_SPECS, clock=SystemClock(), progress=_ignore)
 
 
 def apply_definitions(settings: Settings) -> None:

@@ -132,7 +132,7 @@ def test_a_saved_dataset_is_kept_in_the_lake_and_read_back(
     storage = SavedDatasetFileStorage(path="datasets/training.parquet")
     job = fraud.get_historical_features(entity_df=frame, features=REFS)
     fraud.create_saved_dataset(from_=job, name="training", storage=storage)
-    assert (project.lake_dir / "datasets" / "training.parquet").is_file()
+    assert (Path(project.lake) / "datasets" / "training.parquet").is_file()
     assert sorted(counts(fraud.get_saved_dataset("training").to_arrow())) == [20, 40]
     with pytest.raises(SavedDatasetLocationAlreadyExists):
         job.persist(storage)
@@ -142,7 +142,7 @@ def test_a_saved_dataset_is_kept_in_the_lake_and_read_back(
 def test_a_dataset_in_a_folder_replaces_all_that_was_there(
     fraud: FeatureStore, project: Settings
 ) -> None:
-    folder = project.lake_dir / "datasets" / "training"
+    folder = Path(project.lake) / "datasets" / "training"
     folder.mkdir(parents=True)
     pl.DataFrame({"old": [1]}).write_parquet(folder / "old.parquet")
     job = fraud.get_historical_features(entity_df=entities((2, 1, 99)), features=REFS)

@@ -14,8 +14,7 @@ from typer.testing import CliRunner
 
 from lockstep.cli import generate, ingest
 from lockstep.errors import LockstepError
-from lockstep.jobs.ingest.rejected import RejectedTable
-from lockstep.lake.table import LakeTable
+from lockstep.lake.lake import Lake
 
 HANDBOOK = "handbook_transactions.parquet"
 
@@ -62,8 +61,8 @@ def test_generated_data_is_ingested_in_full(home: Path) -> None:
     rows = pl.read_parquet(source)
     output = shown("ingest", "fraud", "--from", source)
     assert f"{len(rows):,}" in output
-    transactions = LakeTable(home / "lake", "fraud/transactions").scan().collect()
-    verdicts = LakeTable(home / "lake", "fraud/verdicts").scan().collect()
+    transactions = Lake.at(home / "lake").table("fraud/transactions").scan().collect()
+    verdicts = Lake.at(home / "lake").table("fraud/verdicts").scan().collect()
     assert transactions["transaction_id"].to_list() == rows["TRANSACTION_ID"].to_list()
     assert (transactions["amount_cents"] / 100.0 - rows["TX_AMOUNT"]).abs().max() < 1e-9  # type: ignore[operator]
     assert verdicts["fraud"].sum() == rows["TX_FRAUD"].sum()
@@ -93,8 +92,8 @@ def test_rejected_rows_are_counted_and_located(home: Path) -> None:
     pl.read_parquet(generated(home)).with_columns(TX_AMOUNT=bad).write_parquet(source)
     output = shown("ingest", "fraud", "--from", source)
     assert "tx_amount:too_small" in output
-    (part,) = RejectedTable(home / "lake", "fraud/transactions_rejected").path.glob("*/*.parquet")
-    assert f"1 bad rows with their reasons: {part}" in output
+    (part,) = (home / "lake/fraud/transactions_rejected").glob("*/*.parquet")
+    assert f"1 bad rows with their reasons: {part.parent}" in output
 
 
 def test_the_allowed_share_of_bad_rows_can_be_set(home: Path) -> None:
@@ -107,7 +106,9 @@ def test_the_allowed_share_of_bad_rows_can_be_set(home: Path) -> None:
 def test_the_label_delay_can_be_set(home: Path) -> None:
     source = generated(home)
     shown("ingest", "fraud", "--from", source, "--label-delay-days", "2")
-    days = [LakeTable(home / "lake", f"fraud/{n}").days()[0] for n in ("transactions", "verdicts")]
+    days = [
+        Lake.at(home / "lake").table(f"fraud/{n}").days()[0] for n in ("transactions", "verdicts")
+    ]
     assert (days[1] - days[0]).days == 2
 
 
@@ -126,7 +127,10 @@ def test_a_second_ingest_says_that_all_is_there(home: Path) -> None:
         (("generate", "fraud", "--days", "0"), "days is 0, expected at least 1"),
         (("generate", "fraud", "--out", "/"), "/ is a folder, expected a file"),
         (("ingest", "weather", "--from", "x"), "no use case 'weather'; known are ['fraud']"),
-        (("ingest", "fraud", "--from", "absent.csv"), "absent.csv does not exist; pass"),
+        (
+            ("ingest", "fraud", "--from", "absent.csv"),
+            "absent.csv; pass a parquet or text file",
+        ),
         (
             ("ingest", "fraud", "--from", "x", "--label-delay-days", "-1"),
             "label-delay-days is -1, expected 0 to 3,650 days",
@@ -152,8 +156,8 @@ def test_the_commands_load_no_heavy_library_before_they_run() -> None:
 def test_the_handbooks_file_is_accepted_in_full(home: Path, real_data_dir: Path) -> None:
     output = shown("ingest", "fraud", "--from", real_data_dir / HANDBOOK)
     assert "rejected" in output
-    transactions = LakeTable(home / "lake", "fraud/transactions").scan()
-    verdicts = LakeTable(home / "lake", "fraud/verdicts").scan()
+    transactions = Lake.at(home / "lake").table("fraud/transactions").scan()
+    verdicts = Lake.at(home / "lake").table("fraud/verdicts").scan()
     assert transactions.select(pl.len()).collect().item() == 1_754_155
     assert verdicts.select(pl.col("fraud").sum()).collect().item() == 14_681
     raw = pl.scan_parquet(real_data_dir / HANDBOOK).select(

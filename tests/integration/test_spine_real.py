@@ -12,12 +12,12 @@ import pytest
 from feast_project import make_project
 from redis import Redis
 
-from feature_repo.windows.fraud import WINDOW_SPECS
+from feature_repo.windows.fraud import CUSTOMER_WINDOWS, TERMINAL_WINDOWS
 from lockstep.cli.demo_parts.api import Api, serving
 from lockstep.cli.demo_parts.commands import feast, lockstep
 from lockstep.cli.demo_parts.proof import prove
 from lockstep.cli.demo_parts.requests import bodies, transactions_after
-from lockstep.lake.table import LakeTable
+from lockstep.lake.lake import Lake
 from lockstep.parity.compare import recompute_at
 from lockstep.settings import Settings
 from lockstep.stores.embedded_redis import embedded_redis
@@ -56,7 +56,7 @@ def api(settings: Settings) -> Iterator[Api]:
 
 @pytest.fixture(scope="module")
 def transactions(settings: Settings) -> pl.DataFrame:
-    return transactions_after(settings.lake_dir, CUT, REQUESTED)
+    return transactions_after(Lake.at(settings.lake), CUT, REQUESTED)
 
 
 def served(api: Api, transactions: pl.DataFrame) -> list[dict[str, Any]]:
@@ -65,7 +65,10 @@ def served(api: Api, transactions: pl.DataFrame) -> list[dict[str, Any]]:
 
 def moved(settings: Settings, transactions: pl.DataFrame) -> pl.Series:
     """Which pairs have a step in (CUT, T]."""
-    tables = [(spec, LakeTable(settings.lake_dir, spec.table).scan()) for spec in WINDOW_SPECS]
+    tables = [
+        (spec, Lake.at(settings.lake).table(spec.table).scan())
+        for spec in (CUSTOMER_WINDOWS, TERMINAL_WINDOWS)
+    ]
     return recompute_at(transactions, tables) != transactions["event_timestamp"]
 
 

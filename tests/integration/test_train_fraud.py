@@ -18,6 +18,7 @@ from lockstep.contract.model_artefact import CHAMPION, ModelArtefact
 from lockstep.contract.model_registry import model_registry
 from lockstep.errors import LockstepError
 from lockstep.jobs.build import build
+from lockstep.lake.lake import Lake
 from lockstep.settings import Settings
 
 
@@ -78,7 +79,7 @@ def test_features_are_those_known_before_each_transaction(project: Project) -> N
     from training.dataset import join_features
     from training.fraud import labelled_transactions
 
-    rows = labelled_transactions(project.settings.lake_dir, datetime(2018, 6, 1, tzinfo=UTC))
+    rows = labelled_transactions(Lake.at(project.settings.lake), datetime(2018, 6, 1, tzinfo=UTC))
     sample = rows.sample(50, seed=0).sort("event_timestamp", "transaction_id")
     store = open_feature_store(project.settings)
     joined = join_features(store, sample, feature_service="fraud_v1", row_id="transaction_id").rows
@@ -129,7 +130,7 @@ def test_a_table_that_is_behind_the_labels_is_refused(
     untrained: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     build(
-        untrained.lake_dir,
+        Lake.at(untrained.lake),
         WINDOW_SPECS,
         end=START + timedelta(days=20),
         clock=SystemClock(),
@@ -185,7 +186,7 @@ def test_predictions_of_the_registered_model_are_probabilities(project: Project)
     from training.fraud import labelled_transactions
 
     predictor = load_champion(project.settings.tracking_uri, "fraud").predictor
-    rows = labelled_transactions(project.settings.lake_dir, datetime(2018, 6, 1, tzinfo=UTC))
+    rows = labelled_transactions(Lake.at(project.settings.lake), datetime(2018, 6, 1, tzinfo=UTC))
     store = open_feature_store(project.settings)
     dataset = join_features(
         store, rows.tail(200), feature_service="fraud_v1", row_id="transaction_id"

@@ -3,27 +3,28 @@
 from __future__ import annotations
 
 from datetime import datetime
-from pathlib import Path
 from typing import Any
 
 import polars as pl
 
-from lockstep.lake.table import LakeTable
+from lockstep.lake.facts import live_rows
+from lockstep.lake.lake import Lake
 from lockstep.windows.spec import EVENT_TIMESTAMP
 
 KEYS = ("customer_id", "terminal_id")
 
 
-def transactions_after(lake_dir: Path, cut: datetime, count: int) -> pl.DataFrame:
+def transactions_after(lake: Lake, cut: datetime, count: int) -> pl.DataFrame:
     """The first `count` transactions after `cut`, in time order, with what a caller knows."""
-    scan = LakeTable(lake_dir, "fraud/transactions").scan()
-    later = scan.filter(pl.col(EVENT_TIMESTAMP) > cut).sort(EVENT_TIMESTAMP, "transaction_id")
+    table = lake.table("fraud/transactions")
+    live = live_rows(table.scan(), ["transaction_id"])
+    later = live.filter(pl.col(EVENT_TIMESTAMP) > cut)
     time = pl.col(EVENT_TIMESTAMP)
-    return (
-        later.head(count)
+    return table.collect(
+        later.sort(EVENT_TIMESTAMP, "transaction_id")
+        .head(count)
         .select("transaction_id", *KEYS, EVENT_TIMESTAMP, "amount_cents")
         .with_columns(transaction_time_us=time.to_physical(), cut=pl.lit(cut, time_type()))
-        .collect()
     )
 
 

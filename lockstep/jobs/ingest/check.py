@@ -2,56 +2,48 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import polars as pl
 
 from lockstep.jobs.ingest.column import Column, Problem
 from lockstep.jobs.ingest.parse import Parsed, parse
-from lockstep.jobs.ingest.source import ROW_NUMBER
+from lockstep.jobs.ingest.spec import IngestSpec
+from lockstep.jobs.ingest.split import FILE, ROW_NUMBER
+from lockstep.windows.spec import CREATED_TIMESTAMP, DELETED
 
 REASON = "reason"
 REASON_SEPARATOR = "; "
+PLACE = (FILE, ROW_NUMBER)
 
 
-def check(raw: pl.DataFrame, columns: Sequence[Column]) -> pl.DataFrame:
-    """The columns of `raw` as int64, with its row numbers and the `reason` of bad rows.
+def checked_schema(spec: IngestSpec) -> pl.Schema:
+    """The columns of a checked frame: the row's place, the reason, the declared columns."""
+    numbers = dict.fromkeys((*PLACE, *spec.names), pl.Int64())
+    return pl.Schema({**numbers, REASON: pl.String()})
 
-    One row out per row in, in order. A reason is `column:problem`, several are joined;
-    it is null where the row is good.
+
+def check(raw: pl.DataFrame, spec: IngestSpec) -> pl.DataFrame:
+    """The rows of a split with `checked_schema`: values as int64, the `reason` of bad rows.
+
+    One row out per row in, in order. A reason is `column:problem`, several are joined; it
+    is null where the row is good. What the file does not have is null, but rows without
+    created times are created when they happen, and nothing is deleted.
 
     Raises:
         IngestError: a column has a type or a time zone that no row could be read from.
     """
-    present = [column for column in columns if column.name in raw.columns]
+    present = [column for column in spec.columns if column.name in raw.columns]
     parsed = {column: parse(column, raw.schema[column.name]) for column in present}
-    values = raw.select(ROW_NUMBER, *(p.value.alias(c.name) for c, p in parsed.items()))
+    values = raw.select(*PLACE, *(p.value.alias(c.name) for c, p in parsed.items()))
     # Reasons are text and few: only rows with a null or a value out of range can need one.
     suspect = values.select(pl.any_horizontal(_is_suspect(c) for c in present)).to_series()
-    reasons = raw.filter(suspect).select(ROW_NUMBER, _reason(parsed))
-    return values.join(reasons, on=ROW_NUMBER, how="left", maintain_order="left")
-
-
-def with_duplicates(checked: pl.DataFrame, key: Sequence[str]) -> pl.DataFrame:
-    """`checked` in which every good row but the first of its key is a duplicate."""
-    good = checked.filter(pl.col(REASON).is_null())
-    later = good.filter(~pl.struct(*key).is_first_distinct())
-    return with_reason(checked, later[ROW_NUMBER], Problem.DUPLICATE_ID)
-
-
-def with_reason(checked: pl.DataFrame, row_numbers: pl.Series, problem: Problem) -> pl.DataFrame:
-    """`checked` in which the rows of these numbers are rejected for `problem`."""
-    chosen = pl.col(ROW_NUMBER).is_in(row_numbers.implode())
-    return checked.with_columns(
-        pl.when(chosen).then(pl.lit(problem.value)).otherwise(REASON).alias(REASON)
-    )
-
-
-def count_reasons(reasons: pl.Series) -> dict[str, int]:
-    """How many rows each reason stands at, most first; a row with two counts for both."""
-    each = reasons.drop_nulls().str.split(REASON_SEPARATOR).explode().rename(REASON)
-    counts = each.value_counts(name="rows").sort("rows", REASON, descending=[True, False])
-    return dict(counts.iter_rows())
+    reasons = raw.filter(suspect).select(*PLACE, _reason(parsed))
+    checked = values.join(reasons, on=PLACE, how="left", maintain_order="left")
+    absent = {name: pl.lit(None, pl.Int64) for name in spec.names if name not in raw.columns}
+    if CREATED_TIMESTAMP in absent:
+        absent |= {CREATED_TIMESTAMP: pl.col(spec.event_time)}
+    if DELETED in absent:
+        absent |= {DELETED: pl.lit(0, pl.Int64)}
+    return checked.with_columns(**absent).select(checked_schema(spec).names())
 
 
 def _is_suspect(column: Column) -> pl.Expr:

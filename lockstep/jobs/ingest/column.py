@@ -7,6 +7,8 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Literal
 
+from lockstep.windows.spec import CREATED_TIMESTAMP, DELETED
+
 ColumnType = Literal["integer", "decimal", "timestamp"]
 
 INT64_MAX = 2**63 - 1
@@ -27,6 +29,11 @@ class Problem(StrEnum):
     TOO_LARGE = "too_large"
     DUPLICATE_ID = "duplicate_id"
     CONFLICTING_ID = "conflicting_id"
+    OLDER_THAN_STORED = "older_than_stored"
+    NOTHING_TO_DELETE = "nothing_to_delete"
+
+
+OUT_OF_RANGE = (Problem.TOO_SMALL, Problem.TOO_LARGE)
 
 
 @dataclass(frozen=True)
@@ -45,3 +52,11 @@ class Column:
     scale: int = 0
     nullable: bool = False
     required: bool = True
+
+
+# What every use case's files may have: when the row reached the sender's system, and whether
+# it takes the row of its id back.
+ARRIVAL = (
+    Column(CREATED_TIMESTAMP, "timestamp", maximum=YEAR_2100_US - 1, required=False),
+    Column(DELETED, "integer", maximum=1, required=False),
+)

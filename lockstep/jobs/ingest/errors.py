@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from pathlib import Path
 
 from lockstep.errors import LockstepError
 
@@ -12,23 +11,43 @@ class IngestError(LockstepError):
     """A file that cannot be ingested; the lake is as it was before."""
 
     @classmethod
-    def no_file(cls, path: Path) -> IngestError:
-        what = "is a folder, expected one file" if path.is_dir() else "does not exist"
-        return cls(f"{path} {what}", next_step="pass a parquet or text file with --from")
+    def no_file(cls, path: str) -> IngestError:
+        return cls(
+            f"there are no files at {path}",
+            next_step="pass a parquet or text file, or a folder of them, with --from",
+        )
 
     @classmethod
-    def malformed(cls, path: Path, expected: str, cause: object) -> IngestError:
+    def in_file(cls, path: str, cause: IngestError) -> IngestError:
+        return cls(f"{path}: {cause.problem}", next_step=cause.next_step)
+
+    @classmethod
+    def mixed_columns(cls, one: str, other: str, column: str) -> IngestError:
+        return cls(
+            f"of {one} and {other} only one has the column {column!r}",
+            next_step="ingest the files that have it apart from those that do not",
+        )
+
+    @classmethod
+    def other_columns(cls, table: str, got: Iterable[str], expected: Iterable[str]) -> IngestError:
+        return cls(
+            f"table {table!r} has the columns {list(got)}, expected {list(expected)}",
+            next_step="an older version wrote it: ingest all files into another LOCKSTEP_HOME",
+        )
+
+    @classmethod
+    def malformed(cls, path: str, expected: str, cause: object) -> IngestError:
         return cls(
             f"{path} cannot be read as {expected} ({str(cause).splitlines()[0]})",
             next_step="export the file again",
         )
 
     @classmethod
-    def empty(cls, path: Path) -> IngestError:
+    def empty(cls, path: str) -> IngestError:
         return cls(f"{path} has no rows", next_step="export a range that has data")
 
     @classmethod
-    def fields(cls, path: Path, *, rows: int, first: str, got: int, expected: int) -> IngestError:
+    def fields(cls, path: str, *, rows: int, first: str, got: int, expected: int) -> IngestError:
         return cls(
             f"{path} has {rows:,} lines with another number of fields than {expected}, "
             f"the first with {got}: {first[:80]!r}",
@@ -37,7 +56,7 @@ class IngestError(LockstepError):
 
     @classmethod
     def unknown_columns(
-        cls, path: Path, unknown: Iterable[str], known: Iterable[str]
+        cls, path: str, unknown: Iterable[str], known: Iterable[str]
     ) -> IngestError:
         return cls(
             f"{path} has unknown columns {list(unknown)[:5]}; known are {list(known)}",
@@ -45,14 +64,14 @@ class IngestError(LockstepError):
         )
 
     @classmethod
-    def missing_columns(cls, path: Path, missing: Iterable[str], got: Iterable[str]) -> IngestError:
+    def missing_columns(cls, path: str, missing: Iterable[str], got: Iterable[str]) -> IngestError:
         return cls(
             f"{path} lacks the columns {list(missing)[:5]}; it has {list(got)[:12]}",
             next_step="export them too, or rename the columns that hold them",
         )
 
     @classmethod
-    def repeated_columns(cls, path: Path, repeated: Iterable[str]) -> IngestError:
+    def repeated_columns(cls, path: str, repeated: Iterable[str]) -> IngestError:
         return cls(
             f"{path} has the columns {list(repeated)[:5]} more than once (case is ignored)",
             next_step="keep one of each",
@@ -74,7 +93,7 @@ class IngestError(LockstepError):
 
     @classmethod
     def too_many_rejected(
-        cls, path: Path, *, rejected: int, rows: int, allowed: float, reasons: str, next_step: str
+        cls, path: str, *, rejected: int, rows: int, allowed: float, reasons: str, next_step: str
     ) -> IngestError:
         return cls(
             f"{path}: {rejected:,} of {rows:,} rows are bad, more than the allowed "

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import polars as pl
 
-from lockstep.jobs.ingest.column import YEAR_2100_US, Column
+from lockstep.jobs.ingest.column import ARRIVAL, YEAR_2100_US, Column
 from lockstep.jobs.ingest.errors import IngestError
 from lockstep.jobs.ingest.spec import IngestSpec, OutputTable
 
@@ -29,7 +29,7 @@ COLUMNS = (
     Column("tx_time_days", "integer", nullable=True, required=False),
     Column("tx_fraud", "integer", maximum=1),
     Column("tx_fraud_scenario", "integer", maximum=3),
-    Column("created_timestamp", "timestamp", maximum=YEAR_2100_US - 1, required=False),
+    *ARRIVAL,
 )
 
 _DAY_US = 86_400_000_000
@@ -50,7 +50,7 @@ def ingest_spec(*, label_delay_days: int | None = None) -> IngestSpec:
     return IngestSpec(
         use_case="fraud",
         columns=COLUMNS,
-        headerless=tuple(c.name for c in COLUMNS if c.name != "created_timestamp"),
+        headerless=tuple(c.name for c in COLUMNS if c not in ARRIVAL),
         key=("transaction_id",),
         event_time="tx_datetime",
         tables=(
@@ -76,14 +76,14 @@ def transactions(rows: pl.DataFrame) -> pl.DataFrame:
 def verdicts(rows: pl.DataFrame, *, label_delay_days: int) -> pl.DataFrame:
     """What became known of each transaction, `label_delay_days` after it.
 
-    A verdict is created when it becomes known, or when its row reached the lake if that
-    was later.
+    It has the transaction's created time, which is mostly before it is known: then it
+    counts as known on time, at its event time.
     """
     known = pl.col("tx_datetime") + label_delay_days * _DAY_US
     return rows.select(
         "transaction_id",
         _instant(known).alias("event_timestamp"),
-        _instant(pl.max_horizontal(known, "created_timestamp")).alias("created_timestamp"),
+        _instant(pl.col("created_timestamp")),
         "customer_id",
         "terminal_id",
         _instant(pl.col("tx_datetime")).alias("transaction_timestamp"),

@@ -4,27 +4,34 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import Any, Literal
 
+from lockstep.jobs.ingest.column import Problem
+from lockstep.jobs.ingest.counts import Counts
 from lockstep.jobs.ingest.errors import IngestError
-from lockstep.jobs.ingest.source import source_key
-from lockstep.lake.table import LakeTable
+from lockstep.jobs.ingest.source import Source, source_key
+from lockstep.jobs.ingest.spec import IngestSpec
+from lockstep.lake.lake import Lake
 
 _METADATA_KEY = "ingests"
+_REASONS_SHOWN = 3
 
 
 @dataclass(frozen=True)
 class IngestReceipt:
-    """Where the rows of one file went.
+    """Where the rows of one source went: accepted, already there or rejected.
 
+    Of the accepted, `corrections` and `deletions` are such, and `late` are other rows that
+    were created after their event; the rest came on time. Of the rejected, `duplicates`
+    repeat an id of the source, and `out_of_range` have a value too small or too large.
     `rejected_by_reason` counts a row under each of its reasons, so its sum may exceed
     `rejected`. `days_written` counts the partitions by table; the first and the last day
-    are those of the good rows, None when there are none. `created_time_from` says
-    whether created times are the file's own or were taken from the event times.
+    are those of rows that were not rejected, None when there are none.
+    `created_time_from` says whether created times are the source's own or were taken from
+    the event times.
 
     Raises:
-        IngestError: the counts do not add up to `rows_in`.
+        IngestError: the counts do not add up to `rows_in`, or to `accepted`.
     """
 
     use_case: str
@@ -34,6 +41,11 @@ class IngestReceipt:
     accepted: int
     already_there: int
     rejected: int
+    corrections: int
+    deletions: int
+    late: int
+    duplicates: int
+    out_of_range: int
     rejected_by_reason: Mapping[str, int]
     first_day: str | None
     last_day: str | None
@@ -45,16 +57,76 @@ class IngestReceipt:
         accounted = self.accepted + self.already_there + self.rejected
         if accounted != self.rows_in:
             raise IngestError.unbalanced(self.rows_in, accounted=accounted)
+        not_on_time = self.corrections + self.deletions + self.late
+        if not_on_time > self.accepted:
+            raise IngestError.unbalanced(self.accepted, accounted=not_on_time)
+
+    @classmethod
+    def of(
+        cls, source: Source, counts: Counts, *, spec: IngestSpec, seconds: float
+    ) -> IngestReceipt:
+        """The account of what was counted."""
+        days = sorted(counts.by_day)
+        written = {t.name: sum(name == t.name for name, _ in counts.facts) for t in spec.tables}
+        by_reason = sorted(counts.by_reason.items(), key=lambda item: (-item[1], item[0]))
+        return cls(
+            use_case=spec.use_case,
+            source_file=source.name,
+            source_sha256=source.sha256,
+            **{name: counts.rows[name] for name in _COUNTED},
+            rejected_by_reason=dict(by_reason),
+            first_day=str(days[0]) if days else None,
+            last_day=str(days[-1]) if days else None,
+            days_written=written,
+            created_time_from="column" if source.has_created else "event_time",
+            seconds=seconds,
+        )
 
 
-def record(receipt: IngestReceipt, lake_dir: Path, tables: list[str]) -> None:
-    """Writes the receipt into each table's metadata, under its file's content.
+_COUNTED = (
+    "rows_in",
+    "accepted",
+    "already_there",
+    "rejected",
+    "corrections",
+    "deletions",
+    "late",
+    "duplicates",
+    "out_of_range",
+)
 
-    The last ingest of a file stands for it; other files' receipts and other keys stay.
+
+def record(receipt: IngestReceipt, lake: Lake, spec: IngestSpec) -> None:
+    """Writes the receipt into the metadata of the tables it wrote to, and of the side table.
+
+    It stands there under its source's content; other sources' receipts and other keys stay.
     """
-    for name in tables:
-        table = LakeTable(lake_dir, name)
+    written = [table.name for table in spec.tables]
+    for name in (*written, spec.rejected):
+        table = lake.table(name)
         metadata = table.metadata()
         receipts: dict[str, Any] = metadata.get(_METADATA_KEY, {})
         own = {source_key(receipt.source_sha256): asdict(receipt)}
         table.write_metadata({**metadata, _METADATA_KEY: receipts | own})
+
+
+def share_refused(receipt: IngestReceipt, path: str, *, allowed: float) -> IngestError | None:
+    """The error where more than the `allowed` share of rows is bad; names the main reasons."""
+    if receipt.rejected / receipt.rows_in <= allowed:
+        return None
+    reasons = list(receipt.rejected_by_reason.items())
+    shown = [f"{reason} in {count:,}" for reason, count in reasons[:_REASONS_SHOWN]]
+    next_step = "mend the file, or allow more with --max-rejected-share"
+    if reasons[0][0] == Problem.CONFLICTING_ID:
+        next_step = (
+            "the lake holds other values under these ids: ingest with the same options as "
+            "the first time, or into another LOCKSTEP_HOME"
+        )
+    return IngestError.too_many_rejected(
+        path,
+        rejected=receipt.rejected,
+        rows=receipt.rows_in,
+        allowed=allowed,
+        reasons=", ".join(shown),
+        next_step=next_step,
+    )

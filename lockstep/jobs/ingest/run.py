@@ -1,92 +1,116 @@
-"""One ingest from file to receipt; the same for every use case."""
+"""One ingest from a source to a receipt; the same for every use case and engine."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
-from datetime import date
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 import polars as pl
 
-from lockstep.jobs.ingest.check import REASON, count_reasons
-from lockstep.jobs.ingest.plan import Plan, plan_ingest, require_share
-from lockstep.jobs.ingest.receipt import IngestReceipt, record
-from lockstep.jobs.ingest.rejected import RejectedTable
-from lockstep.jobs.ingest.source import Source, read_source
+from lockstep.jobs.ingest.check import PLACE, REASON, check, checked_schema
+from lockstep.jobs.ingest.commit import Commit, complete, finish_left_over
+from lockstep.jobs.ingest.counts import Counts
+from lockstep.jobs.ingest.engine import Engine, Progress
+from lockstep.jobs.ingest.local import LocalEngine
+from lockstep.jobs.ingest.receipt import IngestReceipt, record, share_refused
+from lockstep.jobs.ingest.rejected import keep_rejected
+from lockstep.jobs.ingest.settle import settle
+from lockstep.jobs.ingest.source import Place, Source
 from lockstep.jobs.ingest.spec import IngestSpec
-from lockstep.lake.table import LakeTable
-from lockstep.windows.spec import CREATED_TIMESTAMP, EVENT_TIMESTAMP
-
-Progress = Callable[[str, float], None]
-"""Called with what is being done and the share of it that is done, from 0 to 1."""
-
-_DAY = "day"
+from lockstep.jobs.ingest.split import Split
+from lockstep.jobs.ingest.stage import Stage
+from lockstep.jobs.ingest.survey import survey
+from lockstep.lake.lake import Lake
+from lockstep.windows.spec import EVENT_TIMESTAMP
 
 
 def ingest(
     spec: IngestSpec,
-    path: Path,
+    uri: str | Path,
     *,
-    lake_dir: Path,
+    lake: Lake,
+    engine: Engine | None = None,
     max_rejected_share: float = 0.1,
     progress: Progress = lambda what, share: None,
 ) -> IngestReceipt:
-    """The receipt of one file's rows, now in the lake or in the side table.
+    """The receipt of the rows of a file or a folder, now in the lake or in the side table.
 
-    All validation comes before the first write. Each write replaces a whole partition,
-    so running the same ingest again completes one that was interrupted.
+    All validation comes before the first table is touched. Then the ingest is committed:
+    if it is interrupted after that, the next one completes it. Ingesting the same again
+    changes nothing.
 
     Raises:
-        IngestError: the file as a whole is refused; the lake is untouched.
-        LakeError: a stored partition cannot be read; the lake is untouched.
+        IngestError: the source as a whole is refused; the tables are untouched.
+        LakeError: a stored partition cannot be read; the tables are untouched.
     """
     started = time.perf_counter()
-    progress(f"reading {path.name}", 0.0)
-    source = read_source(path, spec)
-    progress(f"checking {len(source.rows):,} rows", 0.0)
-    plan = plan_ingest(source, spec, lake_dir)
-    require_share(plan, source, max_rejected_share)
-    RejectedTable(lake_dir, spec.rejected).replace(source, plan.rejected, spec.names)
-    days_written = {t.name: _merge(t, new, spec, progress) for t, new in plan.additions}
-    receipt = _receipt(source, spec, plan, days_written, time.perf_counter() - started)
-    record(receipt, lake_dir, [*days_written, spec.rejected])
+    engine = engine or LocalEngine()
+    finish_left_over(lake, spec, engine=engine, progress=progress)
+    progress(f"reading {uri}", 0.0)
+    place = Place.at(uri)
+    surveys = engine.each(partial(survey, place.lake, spec=spec), place.files)
+    source = Source.of(place, list(surveys))
+    stage = Stage(lake, spec.use_case, source.key)
+    counts = _settled(source, stage, spec=spec, engine=engine, progress=progress)
+    receipt = IngestReceipt.of(source, counts, spec=spec, seconds=_since(started))
+    if refusal := share_refused(receipt, place.path, allowed=max_rejected_share):
+        stage.drop()
+        raise refusal
+    keep_rejected(source, stage, spec=spec, engine=engine)
+    commit = Commit(receipt, counts.facts)
+    stage.commit(commit.account())
+    complete(commit, stage, spec=spec, engine=engine, progress=progress)
+    receipt = replace(receipt, seconds=_since(started))
+    record(receipt, lake, spec)
+    stage.drop()
     return receipt
 
 
-def _merge(table: LakeTable, rows: pl.DataFrame, spec: IngestSpec, progress: Progress) -> int:
-    """Rewrites the days of `rows` as old and new rows together; returns how many."""
-    existing = set(table.days())
-    by_day = _by_day(rows)
-    for done, (day, new) in enumerate(by_day.items(), start=1):
-        merged = pl.concat([table.read_day(day), new]) if day in existing else new
-        table.write_day(day, merged.sort(EVENT_TIMESTAMP, *spec.key))
-        progress(f"{table.name}: {day}", done / len(by_day))
-    return len(by_day)
+@dataclass(frozen=True)
+class SettleBucket:
+    """Stages what the rows of a bucket add to the tables and to the rejected ones."""
+
+    stage: Stage
+    spec: IngestSpec
+    correctable: bool
+
+    def __call__(self, number: int, rows: pl.DataFrame) -> Counts:
+        """What became of the rows."""
+        settled = settle(rows, self.spec, self.stage.lake, correctable=self.correctable)
+        for name, facts in settled.facts.items():
+            # By time, so that a merge of some days reads few of the piece's row groups.
+            self.stage.put(name, number, facts.sort(EVENT_TIMESTAMP))
+        rejected = settled.rows.filter(pl.col(REASON).is_not_null())
+        self.stage.put(self.spec.rejected, number, rejected.select(*PLACE, REASON))
+        return Counts.of(settled, self.spec)
 
 
-def _by_day(rows: pl.DataFrame) -> dict[date, pl.DataFrame]:
-    days = rows.with_columns(pl.col(EVENT_TIMESTAMP).dt.date().alias(_DAY))
-    parts = days.partition_by(_DAY, as_dict=True, include_key=False)
-    return {day: parts[(day,)] for (day,) in sorted(parts)}
-
-
-def _receipt(
-    source: Source, spec: IngestSpec, plan: Plan, days_written: dict[str, int], seconds: float
-) -> IngestReceipt:
-    first_day, last_day = plan.days or (None, None)
-    return IngestReceipt(
-        use_case=spec.use_case,
-        source_file=source.path.name,
-        source_sha256=source.sha256,
-        rows_in=len(source.rows),
-        accepted=plan.accepted,
-        already_there=plan.already_there,
-        rejected=len(plan.rejected),
-        rejected_by_reason=count_reasons(plan.rejected[REASON]),
-        first_day=first_day,
-        last_day=last_day,
-        days_written=days_written,
-        created_time_from="column" if CREATED_TIMESTAMP in source.rows.columns else "event_time",
-        seconds=round(seconds, 3),
+def _settled(
+    source: Source, stage: Stage, *, spec: IngestSpec, engine: Engine, progress: Progress
+) -> Counts:
+    """Every row of the source, checked, compared with the lake and staged."""
+    buckets = -(-source.rows // engine.rows_a_bucket)
+    progress(f"checking {source.rows:,} rows", 0.0)
+    parts = engine.each_bucket(
+        source.splits,
+        partial(_checked, spec=spec),
+        SettleBucket(stage, spec, correctable=source.has_created),
+        key=spec.key,
+        schema=checked_schema(spec),
+        buckets=buckets,
     )
+    counts = Counts()
+    for done, part in enumerate(parts, start=1):
+        counts = counts + part
+        progress(f"checking {source.rows:,} rows", done / buckets)
+    return counts
+
+
+def _since(started: float) -> float:
+    return round(time.perf_counter() - started, 3)
+
+
+def _checked(split: Split, spec: IngestSpec) -> pl.DataFrame:
+    return check(split.read(), spec)

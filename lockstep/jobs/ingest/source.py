@@ -1,30 +1,91 @@
-"""One input file with its declared columns under their declared names, values untouched."""
+"""What is ingested: one file, or the files of a folder, local or on S3, cut into splits.
+
+Read here only as far as it takes to know what there is: columns, numbers of rows, hashes.
+"""
 
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
-
-import polars as pl
-from polars.exceptions import PanicException, PolarsError
+from itertools import accumulate
+from pathlib import Path, PurePosixPath
 
 from lockstep.jobs.ingest.errors import IngestError
-from lockstep.jobs.ingest.spec import IngestSpec
-from lockstep.jobs.ingest.text import read_text
+from lockstep.jobs.ingest.split import Split
+from lockstep.jobs.ingest.survey import Survey
+from lockstep.lake.lake import Lake
+from lockstep.windows.spec import CREATED_TIMESTAMP
 
-ROW_NUMBER = "row_number"
 
-_PARQUET_MAGIC = b"PAR1"
+@dataclass(frozen=True)
+class Place:
+    """Where a source is: its files by name, in the order in which their rows count."""
+
+    path: str
+    lake: Lake
+    files: tuple[str, ...]
+
+    @property
+    def is_folder(self) -> bool:
+        """Whether the path is not that of its only file."""
+        return self.lake.uri == self.path
+
+    @classmethod
+    def at(cls, uri: str | Path) -> Place:
+        """A file, or a folder with all that is below it but hidden names (`.x`, `_x`).
+
+        Raises:
+            IngestError: there is nothing.
+            LakeError: the URI names no place, or the server refuses to list it.
+        """
+        whole = Lake.at(uri)
+        folder, _, name = whole.uri.rpartition("/")
+        if not folder.endswith(":/"):
+            parent = Lake.at(folder or "/")
+            if parent.exists(name):
+                return cls(whole.uri, parent, (name,))
+        files = tuple(key for key in whole.list("") if not _is_hidden(key))
+        if not files:
+            raise IngestError.no_file(whole.uri)
+        return cls(whole.uri, whole, files)
 
 
 @dataclass(frozen=True)
 class Source:
-    """A file's rows as they stand in it, numbered from 1, and what identifies the file."""
+    """Files that are ingested together. A row's place is its file's number and its own.
 
-    path: Path
+    `has_created` says whether the files have created times of their own.
+    """
+
+    name: str
     sha256: str
-    rows: pl.DataFrame
+    rows: int
+    files: tuple[str, ...]
+    splits: tuple[Split, ...]
+    has_created: bool
+
+    @classmethod
+    def of(cls, place: Place, surveys: Sequence[Survey]) -> Source:
+        """The source, once all its files are known.
+
+        Raises:
+            IngestError: no rows, or created times in some files only.
+        """
+        surveys = [survey for survey in surveys if survey.rows]
+        if not surveys:
+            raise IngestError.empty(place.path)
+        first = surveys[0]
+        if others := [s for s in surveys if s.has_created != first.has_created]:
+            raise IngestError.mixed_columns(first.path, others[0].path, CREATED_TIMESTAMP)
+        return cls(
+            name=PurePosixPath(place.path).name,
+            sha256=_sha256(place, surveys),
+            rows=sum(survey.rows for survey in surveys),
+            files=tuple(survey.file for survey in surveys),
+            splits=tuple(_splits(place.lake, surveys)),
+            has_created=first.has_created,
+        )
 
     @property
     def key(self) -> str:
@@ -33,53 +94,38 @@ class Source:
 
 
 def source_key(sha256: str) -> str:
-    """The first 16 digits: enough to tell the files of one lake apart."""
+    """The first 16 digits: enough to tell the sources of one lake apart."""
     return sha256[:16]
 
 
-def read_source(path: Path, spec: IngestSpec) -> Source:
-    """The file's rows in the columns of `spec` that it has.
-
-    Raises:
-        IngestError: the file is missing, malformed or empty, or its columns are not
-            those that `spec` declares.
-    """
-    if not path.is_file():
-        raise IngestError.no_file(path)
-    if path.stat().st_size == 0:
-        raise IngestError.empty(path)
-    with path.open("rb") as file:
-        is_parquet = file.read(4) == _PARQUET_MAGIC or path.suffix == ".parquet"
-        file.seek(0)
-        sha256 = hashlib.file_digest(file, "sha256").hexdigest()
-    rows = _read_parquet(path) if is_parquet else _read_text(path, spec)
-    rows = _declared(path, rows, spec)
-    if rows.is_empty():
-        raise IngestError.empty(path)
-    return Source(path, sha256, rows.with_row_index(ROW_NUMBER, offset=1))
-
-
-def _read_text(path: Path, spec: IngestSpec) -> pl.DataFrame:
-    return read_text(path, known=spec.names, headerless=spec.headerless)
+def _splits(lake: Lake, surveys: Sequence[Survey]) -> list[Split]:
+    found: list[Split] = []
+    for number, survey in enumerate(surveys):
+        counts = [stretch.rows for stretch in survey.stretches]
+        for stretch, before in zip(survey.stretches, accumulate(counts, initial=0), strict=False):
+            found.append(
+                Split(
+                    lake=lake,
+                    key=survey.file,
+                    file=number,
+                    format=survey.format,
+                    columns=survey.columns,
+                    start=stretch.start,
+                    stop=stretch.stop,
+                    first_row=before + 1,
+                    last_row=before + stretch.rows,
+                )
+            )
+    return found
 
 
-def _read_parquet(path: Path) -> pl.DataFrame:
-    try:
-        return pl.read_parquet(path, hive_partitioning=False)
-    except (PolarsError, PanicException) as error:  # some corrupt pages make the reader panic
-        raise IngestError.malformed(path, "parquet", error) from error
+def _sha256(place: Place, surveys: Sequence[Survey]) -> str:
+    """One file's own hash; a folder's, over the names and hashes of its files."""
+    if not place.is_folder:
+        return surveys[0].sha256
+    lines = (f"{survey.sha256}  {survey.file}\n" for survey in surveys)
+    return hashlib.sha256("".join(lines).encode()).hexdigest()
 
 
-def _declared(path: Path, rows: pl.DataFrame, spec: IngestSpec) -> pl.DataFrame:
-    """`rows` under lower-case names, once they are known to be the declared ones."""
-    names = [name.strip().lower() for name in rows.columns]
-    repeated = sorted({name for name in names if names.count(name) > 1})
-    if repeated:
-        raise IngestError.repeated_columns(path, repeated)
-    unknown = [name for name in rows.columns if name.strip().lower() not in spec.names]
-    if unknown:
-        raise IngestError.unknown_columns(path, unknown, spec.names)
-    missing = [name for name in spec.required if name not in names]
-    if missing:
-        raise IngestError.missing_columns(path, missing, rows.columns)
-    return rows.rename(dict(zip(rows.columns, names, strict=True)))
+def _is_hidden(key: str) -> bool:
+    return any(part[0] in "._" for part in PurePosixPath(key).parts)

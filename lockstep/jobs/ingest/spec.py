@@ -8,19 +8,24 @@ from dataclasses import dataclass
 import polars as pl
 
 from lockstep.jobs.ingest.column import Column
+from lockstep.windows.spec import CREATED_TIMESTAMP, DELETED
 
 
 @dataclass(frozen=True)
 class OutputTable:
     """A lake table and how its rows follow from valid ones.
 
-    `derive` gets the declared columns as int64 (times in microseconds), and
-    `created_timestamp` in any case; it returns one row for each, in order, with the
-    spec's key and an `event_timestamp` that says which day the row belongs to.
+    `derive` gets the declared columns as int64 (times in microseconds), `created_timestamp`
+    in any case; it returns one row for each, in order: the spec's key, an `event_timestamp`
+    that says which day the row belongs to, and the row's own `created_timestamp`.
     """
 
     name: str
     derive: Callable[[pl.DataFrame], pl.DataFrame]
+
+    def facts(self, rows: pl.DataFrame) -> pl.DataFrame:
+        """The table's rows as they are stored: derived from valid ones, with `is_deleted`."""
+        return self.derive(rows).with_columns((rows[DELETED] == 1).alias(DELETED))
 
 
 @dataclass(frozen=True)
@@ -48,3 +53,8 @@ class IngestSpec:
     def required(self) -> tuple[str, ...]:
         """The columns that every file must have."""
         return tuple(column.name for column in self.columns if column.required)
+
+    @property
+    def fact(self) -> tuple[str, ...]:
+        """What tells the facts of a table apart: one id, one instant, said or taken back."""
+        return (*self.key, CREATED_TIMESTAMP, DELETED)

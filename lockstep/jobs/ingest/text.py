@@ -1,6 +1,7 @@
 """How text files become columns of strings: CSV with a header, or header-less exports.
 
-Lines that start with `#` are comments. Values are not interpreted here.
+Lines that start with `#` are comments, and no value holds a line break, so that a file can
+be cut at any line. Values are not interpreted here.
 """
 
 from __future__ import annotations
@@ -8,49 +9,105 @@ from __future__ import annotations
 import csv
 import io
 import re
-from collections.abc import Sequence
-from pathlib import Path
+from collections.abc import Iterable, Iterator, Sequence
 
 import polars as pl
 import pyarrow as pa
 import pyarrow.csv as arrow_csv
 
 from lockstep.jobs.ingest.errors import IngestError
+from lockstep.jobs.ingest.stretch import Stretch
 
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 _COMMENT = re.compile(rb"^#[^\n]*\n?", re.MULTILINE)
+_NOT_DATA = re.compile(rb"(?:#[^\n]*\n|\r?\n)*")
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_ ]*")
 
 
-def read_text(path: Path, *, known: Sequence[str], headerless: Sequence[str]) -> pl.DataFrame:
-    """The rows as strings, in order; columns as the header, else `headerless`, names them.
+def survey_text(
+    path: str, chunks: Iterable[bytes], *, known: Sequence[str], headerless: Sequence[str]
+) -> tuple[tuple[str, ...], list[Stretch]]:
+    """The columns of a text file, and its lines in stretches of about a chunk.
 
-    The first line is a header when it has a `known` name or holds nothing but names.
-    An empty value is an empty string.
+    The first line is a header when it has a `known` name or holds nothing but names; it is
+    in no stretch then. Without one the columns are `headerless`.
 
     Raises:
-        IngestError: not text, no rows, or a line with another number of fields.
+        IngestError: not UTF-8 text, or a header that repeats a name.
     """
-    raw = path.read_bytes().removeprefix(_BYTE_ORDER_MARK)
-    _decoded(path, raw)
-    data = _COMMENT.sub(b"", raw).lstrip(b"\r\n")
-    first, _, rest = data.partition(b"\n")
-    fields = _split(path, first)
+    names: Sequence[str] | None = None
+    stretches = []
+    for start, data in _whole_lines(chunks):
+        text = data.removeprefix(_BYTE_ORDER_MARK) if start == 0 else data
+        _decoded(path, text)
+        if names is None:
+            header, text = _split_header(path, text, known)
+            names = header or (headerless if text else None)
+        rows = sum(1 for line in io.BytesIO(_COMMENT.sub(b"", text)) if line.strip())
+        stretches.append(Stretch(start + len(data) - len(text), start + len(data), rows))
+    return tuple(names or headerless), [stretch for stretch in stretches if stretch.rows]
+
+
+def parse_text(path: str, data: bytes, names: Sequence[str]) -> pl.DataFrame:
+    """The rows of some whole lines as strings, in order; an empty value is an empty string.
+
+    Raises:
+        IngestError: a line with another number of fields than `names`, or an open quote.
+    """
+    data = _COMMENT.sub(b"", data)
+    ragged: list[arrow_csv.InvalidRow] = []
+    rows = _parse_strings(path, data, names, ragged)
+    if ragged:
+        raise IngestError.fields(
+            path,
+            rows=len(ragged),
+            first=ragged[0].text,
+            got=ragged[0].actual_columns,
+            expected=len(names),
+        )
+    lines = sum(1 for line in io.BytesIO(data) if line.strip())
+    if len(rows) != lines:
+        cause = f"{lines:,} lines hold {len(rows):,} rows; is a quote left open?"
+        raise IngestError.malformed(path, "comma-separated text", cause)
+    return rows
+
+
+def _whole_lines(chunks: Iterable[bytes]) -> Iterator[tuple[int, bytes]]:
+    """Each chunk up to its last line break, with what the one before left over, and its place."""
+    start, rest = 0, b""
+    for chunk in chunks:
+        data = rest + chunk
+        cut = data.rfind(b"\n") + 1
+        if cut:
+            yield start, data[:cut]
+        start, rest = start + cut, data[cut:]
+    if rest:
+        yield start, rest
+
+
+def _split_header(
+    path: str, text: bytes, known: Sequence[str]
+) -> tuple[tuple[str, ...] | None, bytes]:
+    """The header, if the first line of data is one, and what comes after it."""
+    found = _NOT_DATA.match(text)
+    text = text[found.end() :] if found else text
+    first, _, rest = text.partition(b"\n")
+    fields = _fields(path, first)
     if not _is_header(fields, known):
-        return _parse(path, data, headerless)
+        return None, text
     if len(set(fields)) < len(fields):
         raise IngestError.repeated_columns(path, {f for f in fields if fields.count(f) > 1})
-    return _parse(path, rest, fields)
+    return tuple(fields), rest
 
 
-def _split(path: Path, line: bytes) -> list[str]:
+def _fields(path: str, line: bytes) -> list[str]:
     try:
         return [f.strip().lower() for f in next(csv.reader([_decoded(path, line)]), [])]
     except csv.Error as error:
         raise IngestError.malformed(path, "UTF-8 text", error) from error
 
 
-def _decoded(path: Path, data: bytes) -> str:
+def _decoded(path: str, data: bytes) -> str:
     """The text; asked of a whole file, because pyarrow prints errors of its own on the way."""
     try:
         return data.decode()
@@ -63,28 +120,8 @@ def _is_header(fields: Sequence[str], known: Sequence[str]) -> bool:
     return any(field in known for field in fields) or (bool(names) and all(names))
 
 
-def _parse(path: Path, data: bytes, names: Sequence[str]) -> pl.DataFrame:
-    lines = sum(1 for line in io.BytesIO(data) if line.strip())
-    if lines == 0:
-        raise IngestError.empty(path)
-    ragged: list[arrow_csv.InvalidRow] = []
-    rows = _parse_strings(path, data, names, ragged)
-    if ragged:
-        raise IngestError.fields(
-            path,
-            rows=len(ragged),
-            first=ragged[0].text,
-            got=ragged[0].actual_columns,
-            expected=len(names),
-        )
-    if len(rows) != lines:
-        cause = f"{lines:,} lines hold {len(rows):,} rows; is a quote left open?"
-        raise IngestError.malformed(path, "comma-separated text", cause)
-    return rows
-
-
 def _parse_strings(
-    path: Path, data: bytes, names: Sequence[str], ragged: list[arrow_csv.InvalidRow]
+    path: str, data: bytes, names: Sequence[str], ragged: list[arrow_csv.InvalidRow]
 ) -> pl.DataFrame:
     """The well-formed rows; the others are appended to `ragged`."""
 

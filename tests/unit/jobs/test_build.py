@@ -13,7 +13,7 @@ from lockstep.contract.clock import FixedClock
 from lockstep.jobs.build import BuildReceipt, build
 from lockstep.jobs.errors import BuildError
 from lockstep.lake.errors import LakeError
-from lockstep.lake.table import LakeTable
+from lockstep.lake.lake import Lake
 from lockstep.windows.errors import EventsError
 from lockstep.windows.spec import Aggregation, WindowSpec
 from lockstep.windows.steps import steps
@@ -40,18 +40,19 @@ def write_events(lake: Path, source: str, *events: tuple[int, float, float]) -> 
         orient="row",
     )
     for (day,), part in rows.group_by(pl.col("event_timestamp").dt.date()):
-        LakeTable(lake, source).write_day(day, part)
+        Lake.at(lake).table(source).write_day(day, part)
     return rows
 
 
 def built(lake: Path, *specs: WindowSpec, end: datetime | None = None) -> list[BuildReceipt]:
-    return build(lake, specs, end=end, clock=FixedClock(NOW), progress=lambda what, share: None)
+    clock = FixedClock(NOW)
+    return build(Lake.at(lake), specs, end=end, clock=clock, progress=lambda what, share: None)
 
 
 def test_a_step_stands_in_the_day_on_which_it_became_final(tmp_path: Path) -> None:
     events = write_events(tmp_path, "bank/payments", (1, 1, 0), (2, 2, 50), (1, 72, 0))
     (receipt,) = built(tmp_path, PAYMENTS)
-    table = LakeTable(tmp_path, "bank/pay_windows")
+    table = Lake.at(tmp_path).table("bank/pay_windows")
     assert table.days() == [date(2018, 4, day) for day in (1, 2, 3, 4)]
     for day in table.days():
         rows = table.read_day(day)
@@ -67,7 +68,7 @@ def test_a_step_stands_in_the_day_on_which_it_became_final(tmp_path: Path) -> No
 def test_the_horizon_is_just_after_the_newest_event(tmp_path: Path) -> None:
     write_events(tmp_path, "bank/payments", (1, 10, 0))
     built(tmp_path, PAYMENTS)
-    table = LakeTable(tmp_path, "bank/pay_windows")
+    table = Lake.at(tmp_path).table("bank/pay_windows")
     assert table.horizon() == T0 + 10 * HOUR + 2 * TICK
     assert table.scan().collect()["event_timestamp"].to_list() == [T0 + 10 * HOUR + TICK]
 
@@ -75,26 +76,26 @@ def test_the_horizon_is_just_after_the_newest_event(tmp_path: Path) -> None:
 def test_what_becomes_known_later_than_now_is_not_built(tmp_path: Path) -> None:
     write_events(tmp_path, "bank/payments", (1, 10, 0), (1, 24 * 365 * 20, 0))
     built(tmp_path, PAYMENTS)
-    assert LakeTable(tmp_path, "bank/pay_windows").horizon() == NOW
+    assert Lake.at(tmp_path).table("bank/pay_windows").horizon() == NOW
 
 
 def test_a_smaller_build_drops_the_days_behind_its_end(tmp_path: Path) -> None:
     write_events(tmp_path, "bank/payments", (1, 1, 0), (1, 72, 0))
     built(tmp_path, PAYMENTS)
     built(tmp_path, PAYMENTS, end=T0 + 30 * HOUR)
-    assert LakeTable(tmp_path, "bank/pay_windows").days()[-1] == date(2018, 4, 2)
+    assert Lake.at(tmp_path).table("bank/pay_windows").days()[-1] == date(2018, 4, 2)
 
 
 def test_far_years_keep_their_days(tmp_path: Path) -> None:
     far = 24 * 365 * 50
     write_events(tmp_path, "bank/payments", (1, far, 0))
     receipts = build(
-        tmp_path,
+        Lake.at(tmp_path),
         [PAYMENTS],
         clock=FixedClock(T0 + (far + 24) * HOUR),
         progress=lambda what, share: None,
     )
-    (day,) = LakeTable(tmp_path, "bank/pay_windows").days()
+    (day,) = Lake.at(tmp_path).table("bank/pay_windows").days()
     assert day == (T0 + far * HOUR).date()
     assert receipts[0].steps == 1
 
@@ -105,7 +106,7 @@ def test_a_build_that_fails_leaves_every_table_as_it_was(tmp_path: Path, problem
     refunds = write_events(tmp_path, "bank/refunds", (1, 50, 0))
     built(tmp_path, PAYMENTS, REFUNDS)
     before = {p: p.read_bytes() for p in tmp_path.rglob("*windows*/**/*") if p.is_file()}
-    source = LakeTable(tmp_path, "bank/refunds")
+    source = Lake.at(tmp_path).table("bank/refunds")
     error: type[Exception] = LakeError
     end = None
     if problem == "no table":
@@ -116,7 +117,7 @@ def test_a_build_that_fails_leaves_every_table_as_it_was(tmp_path: Path, problem
         error = EventsError
         source.write_day(source.days()[0], refunds.with_columns(pl.col("value") / 2.0))
     else:
-        source.part(source.days()[0]).write_bytes(b"PAR1, but not parquet")
+        source.lake.write_bytes(source.part(source.days()[0]), b"PAR1, but not parquet")
     with pytest.raises(error):
         built(tmp_path, PAYMENTS, REFUNDS, end=end)
     assert {p: p.read_bytes() for p in before} == before

@@ -21,26 +21,27 @@ from raw_transactions import (
 from lockstep.jobs.ingest.errors import IngestError
 from lockstep.jobs.ingest.fraud import ingest_spec
 from lockstep.jobs.ingest.run import ingest
-from lockstep.lake.table import LakeTable
+from lockstep.lake.lake import Lake
 from lockstep.use_cases import UseCaseError, load_use_case
 
 ROWS = good_rows(12)
 
 
 def refuse(path: Path, message: str, *, max_rejected_share: float = 0.1) -> None:
-    """Asserts that the file is refused so, and that the lake has not so much as a folder."""
+    """Asserts that the file is refused so, and that the lake has not so much as a file."""
     lake = path.parent / "lake"
     with pytest.raises(IngestError, match=message):
-        ingest(ingest_spec(), path, lake_dir=lake, max_rejected_share=max_rejected_share)
-    assert not lake.exists()
+        ingest(ingest_spec(), path, lake=Lake.at(lake), max_rejected_share=max_rejected_share)
+    assert Lake.at(lake).list("") == []
 
 
 def tables(path: Path) -> list[pl.DataFrame]:
     """Both tables after the file alone has been ingested."""
     lake = path.with_suffix(".lake")
-    receipt = ingest(ingest_spec(), path, lake_dir=lake)
+    receipt = ingest(ingest_spec(), path, lake=Lake.at(lake))
     assert receipt.accepted == receipt.rows_in == len(ROWS)
-    return [LakeTable(lake, f"fraud/{n}").scan().collect() for n in ("transactions", "verdicts")]
+    names = ("fraud/transactions", "fraud/verdicts")
+    return [Lake.at(lake).table(name).scan().collect() for name in names]
 
 
 def headerless(path: Path, rows: pl.DataFrame) -> Path:
@@ -80,13 +81,15 @@ def test_every_form_gives_the_same_tables(
 
 
 def test_a_file_that_is_not_there(tmp_path: Path) -> None:
-    refuse(tmp_path / "absent.csv", "absent.csv does not exist; pass a parquet or text file")
+    refuse(tmp_path / "absent.csv", "there are no files at .*absent.csv; pass a parquet")
 
 
-def test_a_folder(tmp_path: Path) -> None:
-    folder = tmp_path / "in"
-    folder.mkdir()
-    refuse(folder, "is a folder, expected one file")
+@pytest.mark.parametrize("hidden", ["_SUCCESS", ".part.crc", "_temporary/0.parquet"])
+def test_a_folder_of_nothing_but_hidden_files(tmp_path: Path, hidden: str) -> None:
+    path = tmp_path / "in" / hidden
+    path.parent.mkdir(parents=True)
+    write_parquet(path, ROWS)
+    refuse(tmp_path / "in", "there are no files at .*/in; pass")
 
 
 @pytest.mark.parametrize("text", ["", COMMENT, "\n\n", ",".join(ROWS.columns) + "\n"])

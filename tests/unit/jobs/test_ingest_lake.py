@@ -8,6 +8,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 from polars.testing import assert_frame_equal
+from power_cut import PowerCutError, power_cut
 from raw_transactions import START, good_rows, spoiled, write_csv, write_parquet
 
 from lockstep.jobs.ingest.errors import IngestError
@@ -16,7 +17,7 @@ from lockstep.jobs.ingest.receipt import IngestReceipt
 from lockstep.jobs.ingest.rejected import RejectedTable
 from lockstep.jobs.ingest.run import ingest
 from lockstep.lake.errors import LakeError
-from lockstep.lake.table import LakeTable
+from lockstep.lake.lake import Lake
 
 NAMES = ("fraud/transactions", "fraud/verdicts")
 REJECTED = "fraud/transactions_rejected"
@@ -28,6 +29,7 @@ TRANSACTION_SCHEMA = {
     "customer_id": pl.Int64(),
     "terminal_id": pl.Int64(),
     "amount_cents": pl.Int64(),
+    "is_deleted": pl.Boolean(),
 }
 VERDICT_SCHEMA = {
     "transaction_id": pl.Int64(),
@@ -38,11 +40,8 @@ VERDICT_SCHEMA = {
     "transaction_timestamp": UTC_MICROSECONDS,
     "fraud": pl.Int64(),
     "fraud_scenario": pl.Int64(),
+    "is_deleted": pl.Boolean(),
 }
-
-
-class InterruptionError(Exception):
-    """Stands for the power cord."""
 
 
 @pytest.fixture
@@ -54,19 +53,19 @@ def add(rows: pl.DataFrame, lake: Path, *, delay: int | None = None) -> IngestRe
     """Ingests `rows` from a file beside the lake."""
     path = write_parquet(lake.parent / f"{rows.hash_rows().sum()}.parquet", rows)
     spec = ingest_spec(label_delay_days=delay)
-    return ingest(spec, path, lake_dir=lake, max_rejected_share=1.0)
+    return ingest(spec, path, lake=Lake.at(lake), max_rejected_share=1.0)
 
 
 def stored(lake: Path) -> list[pl.DataFrame]:
     """Every row of both tables, day after day."""
-    return [LakeTable(lake, name).scan().collect() for name in NAMES]
+    return [Lake.at(lake).table(name).scan().collect() for name in NAMES]
 
 
 def assert_same_lake(one: Path, other: Path) -> None:
     for left, right in zip(stored(one), stored(other), strict=True):
         assert_frame_equal(left, right)
     for name in NAMES:
-        assert LakeTable(one, name).days() == LakeTable(other, name).days()
+        assert Lake.at(one).table(name).days() == Lake.at(other).table(name).days()
 
 
 def test_transactions_hold_no_labels(lake: Path) -> None:
@@ -92,7 +91,7 @@ def test_every_transaction_has_one_verdict_after_the_delay(lake: Path, delay: in
         ).rename({"event_timestamp": "transaction_timestamp"}),
     )
     assert (verdicts["event_timestamp"] == verdicts["transaction_timestamp"] + later).all()
-    assert (verdicts["created_timestamp"] == verdicts["event_timestamp"]).all()
+    assert verdicts["created_timestamp"].equals(transactions["created_timestamp"])
     assert verdicts["fraud"].to_list() == rows["TX_FRAUD"].to_list()
     assert verdicts["fraud_scenario"].to_list() == rows["TX_FRAUD_SCENARIO"].to_list()
 
@@ -100,7 +99,7 @@ def test_every_transaction_has_one_verdict_after_the_delay(lake: Path, delay: in
 def test_each_table_is_partitioned_by_its_own_event_day(lake: Path) -> None:
     add(good_rows(9), lake)
     for name, first in zip(NAMES, (date(2018, 4, 1), date(2018, 4, 8)), strict=True):
-        table = LakeTable(lake, name)
+        table = Lake.at(lake).table(name)
         assert table.days() == [first + timedelta(days=n) for n in range(3)]
         for day in table.days():
             assert (table.read_day(day)["event_timestamp"].dt.date() == day).all()
@@ -121,8 +120,9 @@ def test_created_times_are_the_files_own_where_it_has_them(lake: Path) -> None:
     transactions, verdicts = stored(lake)
     assert receipt.created_time_from == "column"
     assert transactions["created_timestamp"].to_list() == [_utc(days=1), _utc(days=9)]
-    # The first was in the lake before its verdict became known, the second came after.
-    assert verdicts["created_timestamp"].to_list() == [_utc(days=7), _utc(days=9)]
+    # The first was created before it was known: a verdict that is on time, as others are.
+    assert verdicts["created_timestamp"].to_list() == [_utc(days=1), _utc(days=9)]
+    assert verdicts["event_timestamp"].to_list() == [_utc(days=7), _utc(days=7, hours=7)]
 
 
 def test_without_created_times_the_receipt_says_so(lake: Path) -> None:
@@ -137,13 +137,13 @@ def test_ingesting_again_changes_nothing(lake: Path) -> None:
     assert (again.accepted, again.already_there, again.rejected) == (0, 8, 1)
     for left, right in zip(stored(lake), before, strict=True):
         assert_frame_equal(left, right)
-    assert len(RejectedTable(lake, REJECTED).scan().collect()) == 1
+    assert len(RejectedTable(Lake.at(lake), REJECTED).scan().collect()) == 1
 
 
 def test_the_same_rows_in_another_form_are_already_there(lake: Path) -> None:
     add(good_rows(9), lake)
     path = write_csv(lake.parent / "same.csv", good_rows(9))
-    assert ingest(ingest_spec(), path, lake_dir=lake).already_there == 9
+    assert ingest(ingest_spec(), path, lake=Lake.at(lake)).already_there == 9
 
 
 @pytest.mark.parametrize("pieces", [[[0, 1, 2], [3, 4]], [[8, 1, 5], [0, 2], [3, 4, 6, 7]]])
@@ -179,9 +179,9 @@ def test_other_values_under_a_known_id_are_rejected(lake: Path, change: dict[str
     add(good_rows(9), lake)
     before = stored(lake)
     path = write_csv(lake.parent / "changed.csv", spoiled(good_rows(9), 2, **change))
-    receipt = ingest(ingest_spec(), path, lake_dir=lake, max_rejected_share=0.2)
+    receipt = ingest(ingest_spec(), path, lake=Lake.at(lake), max_rejected_share=0.2)
     assert (receipt.already_there, receipt.rejected_by_reason) == (8, {"conflicting_id": 1})
-    assert RejectedTable(lake, REJECTED).scan().collect()["row_number"].to_list() == [3]
+    assert RejectedTable(Lake.at(lake), REJECTED).scan().collect()["row_number"].to_list() == [3]
     for left, right in zip(stored(lake), before, strict=True):
         assert_frame_equal(left, right)
 
@@ -190,33 +190,40 @@ def test_another_label_delay_for_the_same_rows_is_refused(lake: Path) -> None:
     add(good_rows(9), lake)
     path = write_parquet(lake.parent / "same.parquet", good_rows(9))
     with pytest.raises(IngestError, match="conflicting_id in 9; .* same options as the first time"):
-        ingest(ingest_spec(label_delay_days=3), path, lake_dir=lake)
+        ingest(ingest_spec(label_delay_days=3), path, lake=Lake.at(lake))
 
 
-@pytest.mark.parametrize("calls", range(8))
-def test_the_same_command_repairs_an_interrupted_one(lake: Path, calls: int) -> None:
+@pytest.mark.parametrize("writes", range(15))
+def test_the_same_command_repairs_an_interrupted_one(lake: Path, writes: int) -> None:
     rows = good_rows(14)
     add(rows[:4], lake)
     path = write_parquet(lake.parent / "rest.parquet", rows[2:])
-    left = iter(range(calls))
-
-    def interrupt(what: str, share: float) -> None:
-        if next(left, None) is None:
-            raise InterruptionError
-
-    with pytest.raises(InterruptionError):
-        ingest(ingest_spec(), path, lake_dir=lake, progress=interrupt)
-    receipt = ingest(ingest_spec(), path, lake_dir=lake)
+    with pytest.raises(PowerCutError), power_cut(writes):
+        ingest(ingest_spec(), path, lake=Lake.at(lake))
+    receipt = ingest(ingest_spec(), path, lake=Lake.at(lake))
     assert receipt.accepted + receipt.already_there == 12
     whole = lake.with_name("whole")
     add(rows, whole)
     assert_same_lake(lake, whole)
 
 
+@pytest.mark.parametrize("writes", range(5, 12))
+def test_an_ingest_of_something_else_completes_a_committed_one(lake: Path, writes: int) -> None:
+    rows = good_rows(14)
+    path = write_parquet(lake.parent / "first.parquet", rows[:6])
+    with pytest.raises(PowerCutError), power_cut(writes):
+        ingest(ingest_spec(), path, lake=Lake.at(lake))
+    add(rows[6:], lake)
+    whole = lake.with_name("whole")
+    add(rows, whole)
+    assert_same_lake(lake, whole)
+    assert len(Lake.at(lake).table(NAMES[0]).metadata()["ingests"]) == 2
+
+
 def test_a_conflict_with_half_an_ingest_adds_to_neither_table(lake: Path) -> None:
     rows = good_rows(3)
     add(rows, lake)
-    transactions = LakeTable(lake, NAMES[0])
+    transactions = Lake.at(lake).table(NAMES[0])
     transactions.drop_days(transactions.days())
     assert add(rows.with_columns(TX_FRAUD=1 - rows["TX_FRAUD"]), lake).rejected == 3
     assert transactions.days() == []
@@ -227,7 +234,7 @@ def test_files_keep_their_rejected_rows_apart(lake: Path) -> None:
     first, second = (good_rows(2, first_id=n).with_columns(TX_FRAUD=2) for n in (0, 10))
     for rows in (first, second, first):
         add(rows, lake)
-    kept = RejectedTable(lake, REJECTED).scan().collect()
+    kept = RejectedTable(Lake.at(lake), REJECTED).scan().collect()
     assert sorted(kept["transaction_id"].to_list()) == ["0", "1", "10", "11"]
     assert kept["source_file"].n_unique() == 2
 
@@ -237,19 +244,19 @@ def test_rows_that_are_no_longer_rejected_leave_the_side_table(lake: Path) -> No
     add(rows.with_columns(TX_AMOUNT=1.0), lake)
     assert add(rows, lake).rejected == 2
     for name in NAMES:
-        table = LakeTable(lake, name)
+        table = Lake.at(lake).table(name)
         table.drop_days(table.days())
     assert add(rows, lake).rejected == 0
     with pytest.raises(LakeError, match="nothing was rejected so far"):
-        RejectedTable(lake, REJECTED).scan()
+        RejectedTable(Lake.at(lake), REJECTED).scan()
 
 
 def test_the_receipt_stands_in_the_metadata_beside_what_was_there(lake: Path) -> None:
     for name in NAMES:
-        LakeTable(lake, name).write_metadata({"horizon": "2018-04-01T00:00:00+00:00"})
+        Lake.at(lake).table(name).write_metadata({"horizon": "2018-04-01T00:00:00+00:00"})
     first, second = add(good_rows(9), lake), add(good_rows(3, first_id=50), lake)
     for name in (*NAMES, REJECTED):
-        metadata = LakeTable(lake, name).metadata()
+        metadata = Lake.at(lake).table(name).metadata()
         assert ("horizon" in metadata) == (name in NAMES)
         assert [metadata["ingests"][r.source_sha256[:16]]["rows_in"] for r in (first, second)] == [
             9,
@@ -265,7 +272,8 @@ def test_the_receipt_names_the_days(lake: Path) -> None:
 
 def test_only_days_with_new_rows_are_rewritten(lake: Path) -> None:
     add(good_rows(9), lake)
-    parts = {day: LakeTable(lake, NAMES[0]).part(day) for day in LakeTable(lake, NAMES[0]).days()}
+    table = Lake.at(lake).table(NAMES[0])
+    parts = {day: lake / table.part(day) for day in table.days()}
     before = {day: part.stat().st_ino for day, part in parts.items()}
     late = good_rows(10)[[0, 9]].with_columns(TRANSACTION_ID=pl.Series([0, 99]))
     assert add(late, lake).days_written["fraud/transactions"] == 1
@@ -275,7 +283,7 @@ def test_only_days_with_new_rows_are_rewritten(lake: Path) -> None:
 
 def test_a_broken_partition_stops_the_ingest_before_it_writes(lake: Path) -> None:
     add(good_rows(9), lake)
-    broken = LakeTable(lake, NAMES[0]).part(date(2018, 4, 2))
+    broken = lake / Lake.at(lake).table(NAMES[0]).part(date(2018, 4, 2))
     broken.write_bytes(b"PAR1 and nothing else")
     before = {part: part.stat().st_ino for part in lake.rglob("*")}
     with pytest.raises(LakeError, match="cannot be read as parquet"):
@@ -283,5 +291,16 @@ def test_a_broken_partition_stops_the_ingest_before_it_writes(lake: Path) -> Non
     assert {part: part.stat().st_ino for part in lake.rglob("*")} == before
 
 
-def _utc(*, days: int) -> datetime:
-    return (START + timedelta(days=days)).replace(tzinfo=UTC)
+def _utc(*, days: int, hours: int = 0) -> datetime:
+    return (START + timedelta(days=days, hours=hours)).replace(tzinfo=UTC)
+
+
+def test_a_lake_of_an_older_version_is_refused(lake: Path) -> None:
+    add(good_rows(2), lake)
+    table = Lake.at(lake).table(NAMES[0])
+    for day in table.days():
+        table.write_day(day, table.read_day(day).drop("is_deleted"))
+    with pytest.raises(
+        IngestError, match="transactions' has the columns .*, expected .*is_deleted"
+    ):
+        add(good_rows(3), lake)

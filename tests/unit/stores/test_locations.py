@@ -8,7 +8,9 @@ from typing import Any
 import pytest
 from feast import RepoConfig
 
-from lockstep.stores.locations import lake_root, redis_url
+from lockstep.lake.lake import Lake
+from lockstep.stores.errors import SourceError
+from lockstep.stores.locations import lake_of, redis_url
 
 OFFLINE = "lockstep.stores.offline.LockstepOfflineStore"
 ONLINE = "lockstep.stores.online.LockstepOnlineStore"
@@ -16,7 +18,7 @@ ONLINE = "lockstep.stores.online.LockstepOnlineStore"
 
 @pytest.fixture(autouse=True)
 def _no_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("LOCKSTEP_HOME", "LOCKSTEP_PROJECT_DIR", "REDIS_URL"):
+    for name in ("LOCKSTEP_HOME", "LOCKSTEP_LAKE", "LOCKSTEP_PROJECT_DIR", "REDIS_URL"):
         monkeypatch.delenv(name, raising=False)
 
 
@@ -33,19 +35,42 @@ def config(repo: Path, offline: dict[str, Any], **online: str) -> RepoConfig:
 
 
 def test_without_a_lake_paths_are_relative_to_the_repository(tmp_path: Path) -> None:
-    assert lake_root(config(tmp_path, {"type": OFFLINE})) == tmp_path
-    assert lake_root(config(tmp_path, {"type": "dask"})) == tmp_path
+    assert lake_of(config(tmp_path, {"type": OFFLINE})) == Lake.at(tmp_path)
+    assert lake_of(config(tmp_path, {"type": "dask"})) == Lake.at(tmp_path)
 
 
 def test_a_lake_is_relative_to_the_repository(tmp_path: Path) -> None:
-    assert lake_root(config(tmp_path, {"type": OFFLINE, "lake": "../lake"})) == tmp_path / "../lake"
+    named = config(tmp_path, {"type": OFFLINE, "lake": "../lake"})
+    assert lake_of(named) == Lake.at(tmp_path / "../lake")
 
 
 def test_lockstep_home_moves_the_lake(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LOCKSTEP_HOME", str(tmp_path / "elsewhere"))
-    moved = lake_root(config(tmp_path, {"type": OFFLINE, "lake": "../lake"}))
-    assert moved == tmp_path / "elsewhere" / "lake"
-    assert lake_root(config(tmp_path, {"type": OFFLINE})) == tmp_path
+    moved = lake_of(config(tmp_path, {"type": OFFLINE, "lake": "../lake"}))
+    assert moved == Lake.at(tmp_path / "elsewhere" / "lake")
+    assert lake_of(config(tmp_path, {"type": OFFLINE})) == Lake.at(tmp_path)
+
+
+@pytest.mark.parametrize("home", [None, "/elsewhere"])
+def test_lockstep_lake_moves_the_lake(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, home: str | None
+) -> None:
+    if home:
+        monkeypatch.setenv("LOCKSTEP_HOME", home)
+    monkeypatch.setenv("LOCKSTEP_LAKE", "s3://bucket/lake/")
+    moved = lake_of(config(tmp_path, {"type": OFFLINE, "lake": "../lake"}))
+    assert moved == Lake.at("s3://bucket/lake")
+    assert lake_of(config(tmp_path, {"type": OFFLINE})) == Lake.at(tmp_path)
+
+
+def test_the_file_may_name_a_bucket(tmp_path: Path) -> None:
+    named = config(tmp_path, {"type": OFFLINE, "lake": "s3://bucket/lake"})
+    assert lake_of(named) == Lake.at("s3://bucket/lake")
+
+
+def test_what_is_no_place_of_a_lake_is_one_message_of_feast(tmp_path: Path) -> None:
+    with pytest.raises(SourceError, match="'gs://bucket' is not the place of a lake"):
+        lake_of(config(tmp_path, {"type": OFFLINE, "lake": "gs://bucket"}))
 
 
 def test_redis_is_what_the_file_says_else_the_environment_else_embedded(

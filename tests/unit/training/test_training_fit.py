@@ -22,7 +22,7 @@ _USE_CASE = UseCase(
     feature_service="toy_v1",
     row_id="transaction_id",
     labels_table="toy/verdicts",
-    entity_rows=lambda lake_dir, as_of: pl.DataFrame(),
+    entity_rows=lambda lake, as_of: pl.DataFrame(),
     extra_metrics=lambda rows, scores: {"rows": float(len(scores))},
 )
 

@@ -1,0 +1,116 @@
+"""A lake in a local folder: an object is a file."""
+
+from __future__ import annotations
+
+import os
+import uuid
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from lockstep.lake.errors import NoObjectError
+
+_TRIES = 10
+
+
+@dataclass(frozen=True)
+class LocalObjects:
+    """Files under `root`; see `Objects`."""
+
+    root: Path
+
+    def versions(self, prefix: str) -> dict[str, str]:
+        # Not rglob: it fails where a folder is removed meanwhile.
+        folders = os.walk((self.root / f"{prefix}x").parent)
+        paths = (Path(folder, name) for folder, _, names in folders for name in names)
+        found = {path.relative_to(self.root).as_posix(): path for path in paths}
+        return {key: _version(path) for key, path in found.items() if key.startswith(prefix)}
+
+    def exists(self, key: str) -> bool:
+        return (self.root / key).is_file()
+
+    def read_bytes(self, key: str) -> bytes:
+        with self._open(key) as file:
+            return file.read()
+
+    def read_tail(self, key: str, size: int) -> bytes:
+        with self._open(key) as file:
+            file.seek(max(0, file.seek(0, os.SEEK_END) - size))
+            return file.read()
+
+    def read_range(self, key: str, start: int, stop: int) -> bytes:
+        with self._open(key) as file:
+            file.seek(start)
+            return file.read(stop - start)
+
+    def read_chunks(self, key: str, size: int) -> Iterator[bytes]:
+        with self._open(key) as file:
+            while chunk := file.read(size):
+                yield chunk
+
+    def _open(self, key: str) -> BinaryIO:
+        try:
+            return (self.root / key).open("rb")
+        except FileNotFoundError:
+            raise NoObjectError.at(str(self.root / key)) from None
+
+    def write_bytes(self, key: str, data: bytes) -> None:
+        target = self.root / key
+        temporary = target.with_name(f".{uuid.uuid4().hex}.tmp")
+        try:
+            with _open_new(temporary) as file:
+                file.write(data)
+                file.flush()
+                os.fsync(file.fileno())
+            os.replace(temporary, target)  # noqa: PTH105  the atomic rename is the point
+        finally:
+            temporary.unlink(missing_ok=True)
+        _sync_folder(target.parent)
+
+    def delete(self, keys: Sequence[str]) -> None:
+        for key in keys:
+            (self.root / key).unlink(missing_ok=True)
+            self._remove_empty_folders((self.root / key).parent)
+
+    def scan_options(self) -> dict[str, Any]:
+        return {}
+
+    def setup(self) -> str:
+        return "a local folder"
+
+    def _remove_empty_folders(self, folder: Path) -> None:
+        """On S3 a folder ends with its last object; so it does here."""
+        with suppress(OSError):
+            while folder != self.root:
+                folder.rmdir()
+                folder = folder.parent
+
+
+def _version(path: Path) -> str:
+    """Empty for a file that has just been removed."""
+    try:
+        stat = path.stat()
+    except FileNotFoundError:
+        return ""
+    return f"{stat.st_ino}-{stat.st_mtime_ns}-{stat.st_size}"
+
+
+def _open_new(path: Path) -> BinaryIO:
+    """Tries again where the folder is removed, with what was in it, before the file is there."""
+    for _ in range(_TRIES):
+        with suppress(FileNotFoundError, FileExistsError):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            return path.open("xb")
+    return path.open("xb")
+
+
+def _sync_folder(folder: Path) -> None:
+    """Makes the rename itself outlive a power failure, and in order: the horizon comes last."""
+    with suppress(FileNotFoundError):
+        descriptor = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)

@@ -1,0 +1,100 @@
+"""Reading parquet while others may replace it, and what is wrong when it cannot be read.
+
+Polars reads an object in several requests: first its end, then the columns. An object that
+is replaced in between gives an error or, where both versions have one layout, columns of
+different versions. So the versions are compared before and after.
+"""
+
+from __future__ import annotations
+
+import io
+import time
+from collections.abc import Sequence
+from os.path import commonprefix
+from typing import TYPE_CHECKING, Literal
+
+import polars as pl
+from polars.exceptions import PanicException, PolarsError
+
+from lockstep.lake.errors import LakeError, NoObjectError
+
+if TYPE_CHECKING:
+    from lockstep.lake.lake import Lake
+
+Engine = Literal["auto", "streaming"]
+
+_FIRST_PAUSE_SECONDS = 0.2
+_TRIES = 5
+
+
+def collect(
+    lake: Lake, keys: Sequence[str], rows: pl.LazyFrame, *, engine: Engine = "auto"
+) -> pl.DataFrame:
+    """`rows`, a query over a scan of the objects, each of them seen in one version.
+
+    Raises:
+        LakeError: an object is absent, is not parquet, or has other columns than the first;
+            the query fails on their values; or they were being replaced at each of five tries.
+    """
+    for attempt in range(_TRIES):
+        versions = _versions(lake, keys)
+        outcome = _attempt(_afresh(rows) if attempt else rows, engine)
+        unchanged = _versions(lake, keys) == versions
+        if unchanged and isinstance(outcome, pl.DataFrame):
+            return outcome
+        # What Polars remembered from before may have failed the first attempt, not the objects.
+        if unchanged and attempt and not isinstance(outcome, pl.DataFrame):
+            _diagnose(lake, keys)
+            raise LakeError.other_values(_range(lake, keys), outcome) from outcome
+        if not unchanged:
+            time.sleep(_FIRST_PAUSE_SECONDS * 2**attempt)
+    raise LakeError.changing(_range(lake, keys))
+
+
+def schema_of(lake: Lake, key: str) -> pl.Schema:
+    """The columns of one object and their types.
+
+    Raises:
+        LakeError: it is absent, or is not parquet.
+    """
+    return collect(lake, [key], lake.scan_parquet([key]).head(0)).schema
+
+
+def _attempt(rows: pl.LazyFrame, engine: Engine) -> pl.DataFrame | BaseException:
+    try:
+        return rows.collect(engine=engine)
+    except (PolarsError, PanicException, OSError) as error:
+        return error
+
+
+def _afresh(rows: pl.LazyFrame) -> pl.LazyFrame:
+    """The query without what Polars remembers of the objects as it first saw them."""
+    return pl.LazyFrame.deserialize(io.BytesIO(rows.serialize()))
+
+
+def _versions(lake: Lake, keys: Sequence[str]) -> list[str]:
+    found = lake.versions(commonprefix(keys))
+    for key in keys:
+        if key not in found:
+            raise NoObjectError.at(lake.address(key))
+    return [found[key] for key in keys]
+
+
+def _diagnose(lake: Lake, keys: Sequence[str]) -> None:
+    """Reads each object whole: that is slow, exact, and only done after a failure."""
+    first: pl.Schema | None = None
+    for key in keys:
+        data = lake.read_bytes(key)
+        try:
+            schema = pl.read_parquet(io.BytesIO(data)).schema
+        except (PolarsError, PanicException) as error:
+            raise LakeError.unreadable(lake.address(key), error) from error
+        first = schema if first is None else first
+        if dict(schema) != dict(first):
+            raise LakeError.other_columns(lake.address(key), schema, first)
+
+
+def _range(lake: Lake, keys: Sequence[str]) -> str:
+    """The objects, for people."""
+    first = lake.address(keys[0])
+    return first if len(keys) == 1 else f"{first} to {keys[-1]}"

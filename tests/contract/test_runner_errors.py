@@ -1,0 +1,111 @@
+"""Bad sources: every engine says the same of them, and leaves the tables as they were."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import timedelta
+from pathlib import Path
+
+import polars as pl
+import pytest
+from runners import ENGINES, run
+from source_histories import STEPS, T0, Row, write_source
+
+from lockstep.errors import LockstepError
+from lockstep.jobs.errors import BuildError
+from lockstep.lake.errors import LakeError
+from lockstep.lake.lake import Lake
+from lockstep.lake.table import LakeTable
+from lockstep.windows.errors import EventsError
+
+HOUR_US = 3_600_000_000
+DAY = T0.date() + timedelta(days=2)
+ROWS = [Row("a", 1, hour * HOUR_US, hour * HOUR_US, hour) for hour in (1, 30, 50, 70)]
+
+
+def changed(expression: pl.Expr) -> Callable[[LakeTable], object]:
+    """A source whose third day has one column that is not as it should be."""
+    return lambda table: table.write_day(DAY, table.read_day(DAY).with_columns(expression))
+
+
+def without(column: str) -> Callable[[LakeTable], object]:
+    return lambda table: table.write_day(DAY, table.read_day(DAY).drop(column))
+
+
+def overwritten(start: int, stop: int) -> Callable[[LakeTable], object]:
+    """A source whose third day lost some of its bytes."""
+
+    def damage(table: LakeTable) -> None:
+        data = bytearray(table.lake.read_bytes(table.part(DAY)))
+        data[start:stop] = bytes(len(data[start:stop]))
+        table.lake.write_bytes(table.part(DAY), bytes(data))
+
+    return damage
+
+
+def nothing(table: LakeTable) -> None:
+    table.drop_days(table.days())
+
+
+BAD = {
+    "no source": (LakeError, nothing),
+    "no footer": (LakeError, overwritten(-100, 10**9)),
+    "no pages": (LakeError, overwritten(4, 300)),
+    "a column less": (EventsError, without("value")),
+    "a float": (LakeError, changed(pl.col("value") / 2)),
+    "another type on one day": (LakeError, changed(pl.col("card").cast(pl.Int32))),
+    "another time unit": (LakeError, changed(pl.col("created_timestamp").dt.cast_time_unit("ns"))),
+    "a null key": (EventsError, changed(pl.lit(None, pl.Int64).alias("card"))),
+    "a null time": (
+        EventsError,
+        changed(pl.lit(None, pl.Datetime("us", "UTC")).alias("event_timestamp")),
+    ),
+    "sums that overflow": (EventsError, changed(pl.lit(2**63 - 1).alias("value"))),
+    "a deletion of nothing": (EventsError, changed(pl.lit(True).alias("is_deleted"))),
+}
+
+
+@pytest.mark.parametrize("problem", BAD)
+def test_a_bad_source_is_one_error_and_no_change(
+    spark: object, problem: str, tmp_path: Path
+) -> None:
+    kind, damage = BAD[problem]
+    messages = []
+    for engine in ENGINES.values():
+        lake = Lake.at(tmp_path / "lake")
+        write_source(lake, ROWS)
+        run(engine, lake, STEPS, end=24)
+        before = _files(lake)
+        damage(lake.table(STEPS.source))
+        with pytest.raises(kind) as error:
+            run(engine, lake, STEPS)
+        assert isinstance(error.value, LockstepError)
+        messages.append(str(error.value))
+        assert _files(lake) == before
+    assert messages[0] == messages[1]
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_an_interval_that_means_nothing(spark: object, engine: str, tmp_path: Path) -> None:
+    lake = Lake.at(tmp_path)
+    write_source(lake, ROWS)
+    with pytest.raises(BuildError, match="not been built"):
+        run(ENGINES[engine], lake, STEPS, start=24, end=48)
+    run(ENGINES[engine], lake, STEPS, end=24)
+    with pytest.raises(BuildError, match="leaves a gap"):
+        run(ENGINES[engine], lake, STEPS, start=25, end=48)
+
+
+def test_spark_notices_a_backfill_behind_the_interval(spark: object, tmp_path: Path) -> None:
+    lake = Lake.at(tmp_path)
+    write_source(lake, ROWS)
+    run(ENGINES["spark"], lake, STEPS, end=48)
+    write_source(lake, [*ROWS, Row("a", 2, 40 * HOUR_US, 40 * HOUR_US, 1)])
+    with pytest.raises(BuildError, match=r"from 2018-04-02 16:00 on has changed"):
+        run(ENGINES["spark"], lake, STEPS, start=48, end=72)
+    assert not [key for key in lake.list("") if "_staging" in key]
+
+
+def _files(lake: Lake) -> dict[str, bytes]:
+    tables = [key for key in lake.list("") if "/payments/" not in key]
+    return {key: lake.read_bytes(key) for key in tables}

@@ -1,0 +1,191 @@
+"""Builds that go on from a table: what is refused, what becomes stale, what is read again."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+
+import polars as pl
+import pytest
+from source_histories import (
+    DAILY,
+    HOUR,
+    NOW,
+    SPECS,
+    STEPS,
+    T0,
+    TICK,
+    Row,
+    built,
+    files,
+    write_source,
+)
+
+from lockstep.contract.clock import FixedClock
+from lockstep.jobs.arrivals import HOUR_US
+from lockstep.jobs.build import build
+from lockstep.jobs.errors import BuildError
+from lockstep.jobs.record import read_record
+from lockstep.lake.lake import Lake
+
+DAY_US = 24 * HOUR_US
+ROWS = [Row("a", 1, n * DAY_US + HOUR_US, n * DAY_US + HOUR_US, n) for n in range(6)]
+BACKFILL = Row("a", 1, DAY_US + 7, DAY_US + 7, 3)
+
+
+@pytest.fixture
+def lake(tmp_path: Path) -> Lake:
+    """Six days of rows, built up to the end of the fifth."""
+    lake = Lake.at(tmp_path)
+    write_source(lake, ROWS)
+    built(lake, STEPS, end=120)
+    return lake
+
+
+def test_a_start_behind_the_end_is_a_gap(lake: Lake) -> None:
+    with pytest.raises(BuildError, match=r"gap: bank/steps ends at 2018-04-06T00:00:00\+00:00"):
+        built(lake, STEPS, start=121, end=144)
+
+
+def test_a_table_that_was_not_built_is_not_gone_on_from(lake: Lake) -> None:
+    with pytest.raises(BuildError, match="bank/daily has not been built"):
+        built(lake, DAILY, start=120, end=144)
+
+
+def test_only_whole_hours_are_asked_for(lake: Lake) -> None:
+    with pytest.raises(BuildError, match=r"--start .*T00:30:00.* is not a whole hour.*T00:00"):
+        built(lake, STEPS, start=120.5)
+    with pytest.raises(BuildError, match=r"--end .*T00:30:00.* is not a whole hour"):
+        built(lake, STEPS, start=120, end=144.5)
+
+
+@pytest.mark.parametrize("end", [72, 48])
+def test_an_interval_without_an_instant_is_refused(lake: Lake, end: int) -> None:
+    with pytest.raises(BuildError, match=r"nothing lies between --start 2018-04-04 00:00"):
+        built(lake, STEPS, start=72, end=end)
+
+
+def test_the_default_end_is_that_of_the_source(lake: Lake) -> None:
+    (receipt,) = built(lake, STEPS, start=120)
+    assert receipt.end == (T0 + 121 * HOUR + 2 * TICK).isoformat()
+    built(lake, STEPS, end=144)
+    with pytest.raises(BuildError, match="--start 2018-04-07 00:00 and the end 2018-04-06 01:00"):
+        built(lake, STEPS, start=144)
+
+
+def test_another_definition_is_built_whole(lake: Lake) -> None:
+    other = replace(STEPS, windows=("90m", "6h"), aggregations=STEPS.aggregations[:1])
+    before = files(lake, STEPS)
+    with pytest.raises(BuildError, match="with other aggregations, source_types, windows than"):
+        built(lake, other, start=120, end=144)
+    assert files(lake, STEPS) == before
+    built(lake, other, end=144)
+    assert lake.table(STEPS.table).scan().collect_schema().names()[4:] == [
+        "card_tx_count_90m",
+        "card_tx_count_6h",
+        "valid_until_us",
+    ]
+    built(lake, other, start=144, end=145)
+
+
+def test_the_same_rows_keep_the_horizon(lake: Lake) -> None:
+    (receipt,) = built(lake, STEPS, start=24, end=48)
+    assert receipt.stale_days == ()
+    assert receipt.horizon == (T0 + 120 * HOUR).isoformat()
+
+
+def test_other_rows_make_what_comes_later_stale(lake: Lake) -> None:
+    write_source(lake, [*ROWS, BACKFILL])
+    (receipt,) = built(lake, STEPS, start=24, end=48)
+    assert receipt.stale_days == ("2018-04-03", "2018-04-05")
+    assert lake.table(STEPS.table).horizon() == T0 + 48 * HOUR
+    assert receipt.horizon == (T0 + 48 * HOUR).isoformat()
+    (receipt,) = built(lake, STEPS, start=48, end=72)
+    assert receipt.stale_days == ("2018-04-04", "2018-04-05")
+    (receipt,) = built(lake, STEPS, start=72, end=120)
+    assert receipt.stale_days == ()
+
+
+def test_a_cascade_builds_what_is_stale(lake: Lake) -> None:
+    write_source(lake, [*ROWS, BACKFILL])
+    built(lake, STEPS, start=24, end=48)
+    (receipt,) = built(lake, STEPS, start=24, end=48, cascade=True)
+    assert receipt.stale_days == ()
+    assert (receipt.start, receipt.end) == tuple(
+        (T0 + hour * HOUR).isoformat() for hour in (24, 120)
+    )
+    assert lake.table(STEPS.table).horizon() == T0 + 120 * HOUR
+
+
+def test_rows_that_changed_before_the_start_are_named(lake: Lake) -> None:
+    write_source(lake, [*ROWS, BACKFILL])
+    with pytest.raises(BuildError, match=r"from 2018-04-02 00:00 on .* --start .*02T00:00 --casc"):
+        built(lake, STEPS, start=48, end=72)
+    assert lake.table(STEPS.table).horizon() == T0 + 120 * HOUR
+
+
+def test_an_increment_does_not_read_the_history(lake: Lake) -> None:
+    """Neither with the snapshot of the window, nor without it more than that window."""
+    source = lake.table(STEPS.source)
+    expected = Lake.at(Path(lake.uri) / "expected")
+    write_source(expected, ROWS)
+    built(expected, STEPS, end=144)
+    for day in source.days()[:4]:
+        data = source.lake.read_bytes(source.part(day))
+        footer = int.from_bytes(data[-8:-4], "little") + 8
+        source.lake.write_bytes(source.part(day), bytes(len(data) - footer) + data[-footer:])
+    lake.delete([lake.table(STEPS.table).key("_state.parquet")])
+    built(lake, STEPS, start=120, end=132)
+    source.lake.write_bytes(source.part(source.days()[4]), data)
+    built(lake, STEPS, start=132, end=144)
+    assert files(lake, STEPS) == files(expected, STEPS)
+
+
+@pytest.mark.parametrize("damage", ["missing", "no parquet", "another table's", "other columns"])
+def test_a_state_that_does_not_fit_is_made_again(lake: Lake, damage: str) -> None:
+    key = lake.table(STEPS.table).key("_state.parquet")
+    expected = lake.read_bytes(key)
+    if damage == "missing":
+        lake.delete([key])
+    elif damage == "no parquet":
+        lake.write_bytes(key, b"no parquet")
+    elif damage == "another table's":
+        built(lake, DAILY, end=120)
+        lake.write_bytes(key, lake.read_bytes(lake.table(DAILY.table).key("_state.parquet")))
+    else:
+        metadata = pl.read_parquet_metadata(Path(lake.uri) / key)
+        rows = lake.read_parquet(key).drop("is_deleted")
+        lake.write_parquet(key, rows, metadata={"lockstep": metadata["lockstep"]})
+    built(lake, STEPS, start=96, end=120)
+    assert lake.read_bytes(key) == expected
+    built(lake, STEPS, start=120, end=144)
+
+
+def test_a_snapshot_at_the_end_is_vouched_for(lake: Lake) -> None:
+    (receipt,) = built(lake, DAILY, end=48)
+    assert receipt.horizon == (T0 + 48 * HOUR + TICK).isoformat()
+    assert lake.table(DAILY.table).days()[-1] == (T0 + timedelta(days=1)).date()
+    (receipt,) = built(lake, DAILY, start=48, end=72)
+    assert receipt.stale_days == ()
+
+
+def test_the_record_lists_the_days_of_the_table(lake: Lake) -> None:
+    record = read_record(lake.table(STEPS.table))
+    assert record is not None
+    assert record.end == T0 + 120 * HOUR
+    assert set(record.partitions) == set(lake.table(STEPS.table).days())
+    assert all(part.sha256 for part in record.partitions.values())
+
+
+def test_every_table_of_a_use_case_goes_on(lake: Lake) -> None:
+    built(lake, *SPECS, end=96)
+    receipts = build(
+        lake,
+        SPECS,
+        start=T0 + 96 * HOUR,
+        clock=FixedClock(NOW),
+        progress=lambda what, share: None,
+    )
+    assert [receipt.table for receipt in receipts] == [spec.table for spec in SPECS]
+    assert {receipt.rows_in for receipt in receipts} == {2}

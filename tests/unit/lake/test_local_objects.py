@@ -1,0 +1,96 @@
+"""What only a lake in a folder can do: fill the disk, leave halves behind, keep empty folders."""
+
+from __future__ import annotations
+
+import resource
+import threading
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from datetime import date
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+from lockstep.lake.errors import LakeError
+from lockstep.lake.lake import Lake
+
+
+@contextmanager
+def no_file_longer_than(size: int) -> Iterator[None]:
+    """The kernel refuses the byte after; the rest of a longer write has then been written."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+def test_a_write_that_fails_half_way_leaves_the_old_object_alone(tmp_path: Path) -> None:
+    lake = Lake.at(tmp_path)
+    lake.write_bytes("a/x", b"old")
+    with no_file_longer_than(1000), pytest.raises(OSError, match="too large"):
+        lake.write_bytes("a/x", bytes(2000))
+    assert lake.read_bytes("a/x") == b"old"
+    assert [path.name for path in (tmp_path / "a").iterdir()] == ["x"]
+
+
+def test_what_a_killed_writer_leaves_is_not_seen(tmp_path: Path) -> None:
+    table = Lake.at(tmp_path).table("bank/payments")
+    table.write_day(date(2018, 4, 1), pl.DataFrame({"n": [1]}))
+    half = tmp_path / "bank/payments/day=2018-04-02/.4b1f.tmp"
+    half.parent.mkdir()
+    half.write_bytes(b"PAR1")
+    assert table.days() == [date(2018, 4, 1)]
+    assert table.lake.list("bank/payments/day=2018-04-02") == []
+
+
+def test_folders_end_with_their_last_object(tmp_path: Path) -> None:
+    lake = Lake.at(tmp_path / "lake")
+    for key in ("a/b/c/x", "a/y"):
+        lake.write_bytes(key, b"")
+    lake.delete(["a/b/c/x"])
+    assert not (tmp_path / "lake/a/b").exists()
+    lake.delete(["a/y"])
+    assert list((tmp_path / "lake").iterdir()) == []
+
+
+def test_a_folder_that_is_removed_while_it_is_written_to_is_made_again(tmp_path: Path) -> None:
+    lake = Lake.at(tmp_path)
+    ended = threading.Event()
+
+    def remove_folders() -> None:
+        while not ended.is_set():
+            lake.delete(["a/b/nothing"])
+
+    with ThreadPoolExecutor(2) as pool:
+        removals = [pool.submit(remove_folders) for _ in range(2)]
+        try:
+            for turn in range(1000):
+                lake.write_bytes("a/b/x", b"")
+                assert lake.list("a/") == ["a/b/x"], turn
+                lake.delete(["a/b/x"])
+        finally:
+            ended.set()
+    assert [removal.result() for removal in removals] == [None, None]
+
+
+def test_preflight_names_what_cannot_be_written(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("not a folder")
+    with pytest.raises(LakeError, match=rf"the lake at {tmp_path}/file/lake cannot be used \("):
+        Lake.at(tmp_path / "file" / "lake").preflight()
+
+
+@pytest.mark.parametrize(
+    "uri", ["gs://bucket/lake", "s3://", "s3:///", "file://host/lake", "s3:/", "://x"]
+)
+def test_other_places_are_refused(uri: str) -> None:
+    with pytest.raises(LakeError, match="is not the place of a lake"):
+        Lake.at(uri)
+
+
+def test_a_path_and_its_uri_are_one_lake(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert Lake.at("a b") == Lake.at(tmp_path / "a b") == Lake.at(f"file://{tmp_path}/a%20b")
