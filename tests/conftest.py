@@ -89,6 +89,14 @@ def s3_uri(moto: S3Server, monkeypatch: pytest.MonkeyPatch) -> str:
     return f"{moto.create_bucket(f'bucket-{uuid4().hex}')}/lake"
 
 
+@pytest.fixture(params=["local", "s3"])
+def lake(request: pytest.FixtureRequest, tmp_path: Path) -> Lake:
+    """An empty lake, of each kind in turn; tests do not ask which."""
+    if request.param == "s3":
+        return Lake.at(request.getfixturevalue("s3_uri"))
+    return Lake.at(tmp_path / "lake")
+
+
 @pytest.fixture(scope="session")
 def redis_server() -> Iterator[str]:
     """The address of one real Redis for the whole run."""

@@ -50,9 +50,11 @@ def build(
     definitions = load_use_case("feature_repo.windows", use_case, entry="WINDOW_SPECS")
     since = utc_instant(start, "--start") if start else None
     until = utc_instant(end, "--end") if end else None
+    lake = Lake.at(Settings().lake)
+    lake.preflight()
     with progress_shown() as progress:
         receipts = _builder(engine)(
-            Lake.at(Settings().lake),
+            lake,
             definitions.WINDOW_SPECS,
             start=since,
             end=until,
@@ -64,7 +66,7 @@ def build(
         Console().print(_summary(receipt))
     for receipt in receipts:
         if receipt.stale_days:
-            typer.echo(_stale(receipt, use_case))
+            typer.echo(_stale(receipt))
 
 
 def _builder(engine: str) -> Callable[..., list[BuildReceipt]]:
@@ -110,10 +112,9 @@ def _counts(receipt: BuildReceipt) -> dict[str, int]:
     }
 
 
-def _stale(receipt: BuildReceipt, use_case: str) -> str:
+def _stale(receipt: BuildReceipt) -> str:
     first, last = receipt.stale_days
-    command = f"lockstep build {use_case} --start {receipt.horizon[:13]}:00"
     return (
         f"{receipt.table}: {first} to {last} are stale, as rows that they reflect have changed; "
-        f"build them again with `{command}`, or use --cascade"
+        "build them again by the same command with --cascade"
     )

@@ -50,6 +50,7 @@ def ingest(
     module = load_use_case("lockstep.jobs.ingest", use_case, entry="ingest_spec")
     spec = module.ingest_spec(label_delay_days=label_delay_days)
     lake = Lake.at(Settings().lake)
+    lake.preflight()
     with progress_shown() as progress:
         receipt = run(
             spec,

@@ -20,7 +20,7 @@ from lockstep.jobs.state import read_state, write_state
 from lockstep.windows.check_events import check_events
 from lockstep.windows.microseconds import instant_at
 from lockstep.windows.resolution import change_points_saved
-from lockstep.windows.spec import CREATED_TIMESTAMP, EVENT_TIMESTAMP
+from lockstep.windows.spec import EVENT_TIMESTAMP
 from lockstep.windows.steps import step_batches
 
 # Steps of one piece: they are held until all of its entities are done.
@@ -44,7 +44,8 @@ class LocalEngine:
     def __init__(self, plan: BuildPlan, *, most_steps: int = MOST_STEPS) -> None:
         self._plan = plan
         self._spec = plan.spec
-        self._order = [*plan.spec.entity_keys, EVENT_TIMESTAMP, CREATED_TIMESTAMP]
+        # Keys, times, and the rest, so that the bytes of the state do not depend on ties.
+        self._order = list(plan.inputs.schema)
         self._most_steps = most_steps
         self._window = pl.DataFrame(schema=plan.inputs.schema)
         self._window_before: datetime | None = None

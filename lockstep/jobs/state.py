@@ -1,6 +1,6 @@
 """The window before a table's end: the source rows that later steps can still hold.
 
-    <table>/_state.parquet   sorted by entity keys, event and created time
+    <table>/_state.parquet   sorted by all of its columns: entity keys and times first
 
 One snapshot, the newest. It saves an increment from reading and sorting that window; where
 it does not fit (another end, another definition, missing, damaged), it is made again.
@@ -43,7 +43,8 @@ def write_state(
     table: LakeTable, definition: Mapping[str, Any], end: datetime, rows: pl.DataFrame
 ) -> None:
     """Makes `rows` the snapshot of the window before `end`."""
-    table.lake.write_parquet(table.key(_STATE), rows, metadata={_OF: _identity(definition, end)})
+    metadata = {_OF: _identity(definition, end)}
+    table.lake.write_parquet(table.key(_STATE), rows.rechunk(), metadata=metadata)
 
 
 def drop_state(table: LakeTable) -> None:

@@ -12,7 +12,7 @@ from typing import Any, BinaryIO
 
 from lockstep.lake.errors import NoObjectError
 
-_TRIES = 10
+_TRIES = 100
 
 
 @dataclass(frozen=True)

@@ -73,7 +73,7 @@ def _afresh(rows: pl.LazyFrame) -> pl.LazyFrame:
 
 
 def _versions(lake: Lake, keys: Sequence[str]) -> list[str]:
-    found = lake.versions(commonprefix(keys))
+    found = lake.versions(commonprefix(keys)) if keys else {}
     for key in keys:
         if key not in found:
             raise NoObjectError.at(lake.address(key))
@@ -96,5 +96,7 @@ def _diagnose(lake: Lake, keys: Sequence[str]) -> None:
 
 def _range(lake: Lake, keys: Sequence[str]) -> str:
     """The objects, for people."""
+    if not keys:
+        return f"nothing in {lake.uri}"
     first = lake.address(keys[0])
     return first if len(keys) == 1 else f"{first} to {keys[-1]}"

@@ -50,7 +50,7 @@ class LockstepOfflineStoreConfig(FeastConfigBaseModel):  # type: ignore[misc]  #
 
 
 class LockstepOfflineStore(OfflineStore):  # type: ignore[misc]  # Feast ships no types
-    """Feast's offline store over local parquet: a file, a folder, or a table of the lake."""
+    """Feast's offline store over parquet, on S3 or not: a file, a folder, a table of the lake."""
 
     supports_filter_by_created_timestamp = True
 
@@ -139,7 +139,7 @@ class LockstepOfflineStore(OfflineStore):  # type: ignore[misc]  # Feast ships n
         """Checks a source as far as it can be: a table may be built after `feast apply`.
 
         Raises:
-            SourceError: not local parquet, unreadable, or without its timestamp column.
+            SourceError: not parquet, unreadable, or without its timestamp column.
         """
         table = SourceTable.of(data_source, lake_of(config))
         if not table.exists():

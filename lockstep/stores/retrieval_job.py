@@ -61,7 +61,7 @@ class LockstepRetrievalJob(RetrievalJob):  # type: ignore[misc]  # Feast ships n
         """Writes the rows as parquet: one file, in a folder of its own if so named.
 
         Raises:
-            SourceError: the storage is not local parquet.
+            SourceError: the storage is not parquet in a folder or on S3.
             SavedDatasetLocationAlreadyExists: it is there and may not be replaced.
         """
         if not isinstance(storage, SavedDatasetFileStorage):

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
 import polars as pl
 
 from lockstep.windows.errors import EventsError
 from lockstep.windows.functions import SumFunction
+from lockstep.windows.microseconds import microseconds
 from lockstep.windows.spec import (
     CREATED_TIMESTAMP,
     DELETED,
@@ -15,6 +18,8 @@ from lockstep.windows.spec import (
 )
 
 _TIME = pl.Datetime("us", "UTC")
+_WHOLE = {*pl.datatypes.group.INTEGER_DTYPES, pl.Boolean} - {pl.Int128, pl.UInt128}
+_YEAR_ONE_US = microseconds(datetime.min.replace(tzinfo=UTC))
 
 
 def check_events(events: pl.DataFrame, spec: WindowSpec) -> None:
@@ -35,29 +40,41 @@ def check_events(events: pl.DataFrame, spec: WindowSpec) -> None:
         if events.schema[DELETED] != pl.Boolean:
             raise EventsError.wrong_type(DELETED, events.schema[DELETED], "Boolean")
     for key in spec.entity_keys:
-        if events.schema[key].is_float():
-            raise EventsError.wrong_type(key, events.schema[key], "an integer or text")
+        kind = events.schema[key]
+        if not (kind.is_integer() or kind in (pl.String, pl.Boolean)):
+            raise EventsError.wrong_type(key, kind, "an integer or text")
     for part in spec.parts:
         _check_types(events, part)
     for column, nulls in events.select(pl.col(needed).null_count()).row(0, named=True).items():
         if nulls:
             raise EventsError.nulls(column, nulls)
     if not events.is_empty():
+        _check_times(events)
         for part in spec.parts:
             _check_ranges(events, part)
+
+
+def _check_times(events: pl.DataFrame) -> None:
+    """Refuses times before the year 1: with them, differences of times leave their bits."""
+    if events.select(pl.col(EVENT_TIMESTAMP).to_physical().min()).item() < _YEAR_ONE_US:
+        raise EventsError.out_of_range(EVENT_TIMESTAMP, "has times before the year 1")
 
 
 def _check_types(events: pl.DataFrame, part: Aggregation) -> None:
     for column in part.columns:
         kind = events.schema[column]
-        if kind.is_integer() or kind == pl.Boolean:
+        if kind in _WHOLE:
             continue
-        if not (column == part.column and part.definition.takes_any_id and kind == pl.String):
-            raise EventsError.wrong_type(column, kind, "an integer")
+        is_id = column != part.where and part.definition.takes_any_id
+        if not (is_id and kind == pl.String):
+            raise EventsError.not_whole(column, kind)
 
 
 def _check_ranges(events: pl.DataFrame, part: Aggregation) -> None:
-    """Refuses a filter or a rate that is not 0 and 1, and sums that could overflow."""
+    """Refuses a filter or a rate that is not 0 and 1, and sums that could overflow.
+
+    A sum may be over all rows; the other statistics add two values at most.
+    """
     flags = {part.where} | ({part.column} if part.function == "rate" else set())
     for column in flags - {None}:
         low, high = _range(events, str(column))
@@ -68,15 +85,14 @@ def _check_ranges(events: pl.DataFrame, part: Aggregation) -> None:
     if part.column is None or part.definition.takes_any_id:
         return
     low, high = _range(events, part.column)
-    largest, rows = max(abs(low), abs(high)), len(events)
-    definition = part.definition
-    squares = isinstance(definition, SumFunction) and definition.needs_squares
-    if largest * max(rows, 2) >= 2**63 or (squares and largest**2 * rows**2 >= 2**127):
+    definition, largest, rows = part.definition, max(abs(low), abs(high)), 2
+    squares = False
+    if isinstance(definition, SumFunction):
+        rows, squares = max(len(events), 2), definition.needs_squares
+    if largest * rows >= 2**63 or (squares and largest**2 * rows**2 >= 2**127):
         raise EventsError.out_of_range(part.column, f"reaches {largest:,}: sums overflow")
 
 
 def _range(events: pl.DataFrame, column: str) -> tuple[int, int]:
-    low, high = events.select(
-        low=pl.col(column).cast(pl.Int64).min(), high=pl.col(column).cast(pl.Int64).max()
-    ).row(0)
-    return low, high
+    low, high = events.select(low=pl.col(column).min(), high=pl.col(column).max()).row(0)
+    return int(low), int(high)

@@ -22,6 +22,7 @@ SIGN = "_sign"
 RETIRED = "_retired"
 
 _NTH = "_nth"
+_TIME = pl.Datetime("us", "UTC")
 
 
 def with_deletions(rows: pl.DataFrame, spec: WindowSpec) -> pl.DataFrame:
@@ -47,9 +48,9 @@ def with_deletions(rows: pl.DataFrame, spec: WindowSpec) -> pl.DataFrame:
         on=[*alike, _NTH],
         how="left",
     )
-    matched = pairs.filter(pl.col(RETIRED) >= pl.col(CREATED_TIMESTAMP)).height
-    if matched < deletions.height:
-        raise EventsError.unmatched_deletions(deletions.height - matched)
+    matched = pairs.filter(pl.col(RETIRED) >= pl.col(CREATED_TIMESTAMP))
+    if matched.height < deletions.height:
+        raise _unmatched(deletions, matched, alike)
     return pl.concat(
         [
             _signed(others, 1, pl.lit(NEVER)),
@@ -58,6 +59,13 @@ def with_deletions(rows: pl.DataFrame, spec: WindowSpec) -> pl.DataFrame:
         ],
         how="diagonal",
     )
+
+
+def _unmatched(deletions: pl.DataFrame, matched: pl.DataFrame, alike: list[str]) -> EventsError:
+    used = matched.select(*alike, pl.col(RETIRED).alias(CREATED_TIMESTAMP))
+    left = deletions.join(used, on=used.columns, how="anti").select(alike)
+    examples = left.head(5).with_columns(pl.col(EVENT_TIMESTAMP).cast(_TIME)).rows(named=True)
+    return EventsError.unmatched_deletions(deletions.height - matched.height, examples)
 
 
 def _numbered(rows: pl.DataFrame, alike: list[str]) -> pl.DataFrame:

@@ -7,14 +7,15 @@ import re
 from lockstep.windows.errors import WindowSpecError
 
 _MICROSECONDS = {"m": 60_000_000, "h": 3_600_000_000, "d": 86_400_000_000}
-_PATTERN = re.compile(r"([1-9][0-9]*)([mhd])")
+_PATTERN = re.compile(r"([1-9][0-9]{0,5})([mhd])")
 
 
 def duration_us(text: str) -> int:
     """The length of `text` in microseconds; `m`, `h` and `d` are minutes, hours and days.
 
     Raises:
-        WindowSpecError: `text` is not a positive whole number and one of the units.
+        WindowSpecError: `text` is not a positive whole number of at most six digits and one of
+            the units.
 
     >>> duration_us("7d")
     604800000000

@@ -13,8 +13,8 @@ class WindowSpecError(LockstepError):
     @classmethod
     def bad_duration(cls, text: str) -> WindowSpecError:
         return cls(
-            f"a window of {text!r} is not a length of time",
-            next_step="write a whole number and m, h or d, such as '90m' or '7d'",
+            f"{text!r} is not a length of time",
+            next_step="write a whole number below a million and m, h or d, such as '90m' or '7d'",
         )
 
     @classmethod
@@ -42,6 +42,13 @@ class EventsError(LockstepError):
     def wrong_type(cls, column: str, got: object, expected: str) -> EventsError:
         return cls(
             f"column {column!r} is {got}, expected {expected}",
+            next_step="cast it at ingest",
+        )
+
+    @classmethod
+    def not_whole(cls, column: str, got: object) -> EventsError:
+        return cls(
+            f"column {column!r} is {got}, expected an integer of at most 64 bits",
             next_step="declare a scale and store integers (cents, ticks, 0/1)",
         )
 
@@ -53,9 +60,10 @@ class EventsError(LockstepError):
         )
 
     @classmethod
-    def unmatched_deletions(cls, count: int) -> EventsError:
+    def unmatched_deletions(cls, count: int, examples: Iterable[object]) -> EventsError:
         return cls(
-            f"{count:,} deletions repeat no row that was created before them",
+            f"{count:,} deletions repeat no row that was created before them, "
+            f"such as {list(examples)[:5]}",
             next_step="ingest the deleted rows first, or reject such deletions at ingest",
         )
 

@@ -92,11 +92,10 @@ def prepare(events: pl.DataFrame, spec: WindowSpec, *, end_us: int) -> Iterator[
     rows = _known_rows(events, spec, end_us)
     if rows.is_empty():
         return
-    keys = list(spec.entity_keys)
     origin = int(rows[EVENT_TIMESTAMP].min())  # type: ignore[arg-type]  # not empty: an int
     newest = int(rows[EVENT_TIMESTAMP].max())  # type: ignore[arg-type]
     span = newest - origin + spec.reach_us + spec.grid_us + 2
-    entity = rows.select(pl.struct(keys).rle_id()).to_series().to_numpy().astype(np.int64)
+    entity = _ranks(rows.select(spec.entity_keys))
     for start, stop in _batches(entity, most_entities=_AXIS_LIMIT // span):
         yield _batch(rows[start:stop], spec, origin, span)
 
@@ -131,17 +130,21 @@ def _known_rows(events: pl.DataFrame, spec: WindowSpec, end_us: int) -> pl.DataF
 
 def _whole(column: str, events: pl.DataFrame) -> pl.Expr:
     """The column as int64; ids of other types by their rank."""
-    if events.schema[column].is_integer() or events.schema[column] == pl.Boolean:
+    kind = events.schema[column]
+    if kind == pl.UInt64:
+        # Large ids wrap around, one to one; of a value that is added, the range was checked.
+        return pl.col(column).reinterpret(signed=True)
+    if kind.is_integer() or kind == pl.Boolean:
         return pl.col(column).cast(pl.Int64)
     return pl.col(column).rank("dense").cast(pl.Int64)
 
 
 def _batch(rows: pl.DataFrame, spec: WindowSpec, origin: int, span: int) -> Events:
-    keys = list(spec.entity_keys)
-    first = rows.select(pl.struct(keys).rle_id().alias("rank"), *keys)
+    keys = rows.select(spec.entity_keys)
+    entity = _ranks(keys)
     return Events(
-        keys=first.unique("rank", keep="first", maintain_order=True).drop("rank"),
-        entity=first["rank"].to_numpy().astype(np.int64),
+        keys=keys[np.searchsorted(entity, np.arange(entity[-1] + 1))],
+        entity=entity,
         event=rows[EVENT_TIMESTAMP].to_numpy(),
         created=rows[CREATED_TIMESTAMP].to_numpy(),
         values={column: _numbers(rows, column) for column in spec.value_columns},
@@ -149,6 +152,11 @@ def _batch(rows: pl.DataFrame, spec: WindowSpec, origin: int, span: int) -> Even
         origin=origin,
         span=span,
     )
+
+
+def _ranks(keys: pl.DataFrame) -> Ints:
+    """The dense rank from 0 of each of the sorted keys."""
+    return keys.select(pl.struct(pl.all()).rle_id()).to_series().to_numpy().astype(np.int64)
 
 
 def _numbers(rows: pl.DataFrame, column: str) -> Ints:

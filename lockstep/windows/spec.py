@@ -12,6 +12,7 @@ EVENT_TIMESTAMP = "event_timestamp"
 CREATED_TIMESTAMP = "created_timestamp"
 VALID_UNTIL = "valid_until_us"
 DELETED = "is_deleted"
+_OWN_COLUMNS = {EVENT_TIMESTAMP, CREATED_TIMESTAMP, VALID_UNTIL, DELETED}
 
 
 @dataclass(frozen=True)
@@ -128,13 +129,18 @@ class WindowSpec:
             raise WindowSpecError.bad_aggregation(
                 f"the windows of {self.name!r} must grow, got {list(self.windows)}"
             )
-        if self.snapshots and self.resolution is None:
+        if self.resolution is not None:
+            duration_us(self.resolution)
+        elif self.snapshots:
             raise WindowSpecError.bad_aggregation(
                 f"{self.name!r} has snapshots but no resolution to say when"
             )
-        names = [f.name(self.entity, w) for f in self._all_features for w in self.windows]
+        if own := sorted(_OWN_COLUMNS.intersection((*self.entity_keys, *self.value_columns))):
+            raise WindowSpecError.bad_aggregation(f"{self.name!r} reads {own}, which steps have")
+        names = list(self.entity_keys)
+        names += [f.name(self.entity, w) for f in self._all_features for w in self.windows]
         if twice := sorted({name for name in names if names.count(name) > 1}):
-            raise WindowSpecError.bad_aggregation(f"{self.name!r} has two features {twice[:5]}")
+            raise WindowSpecError.bad_aggregation(f"{self.name!r} has two columns {twice[:5]}")
 
     @property
     def table(self) -> str:
@@ -149,7 +155,7 @@ class WindowSpec:
     @property
     def grid_us(self) -> int:
         """The distance of the grid's points; 1 without a resolution."""
-        return duration_us(self.resolution) if self.resolution else 1
+        return 1 if self.resolution is None else duration_us(self.resolution)
 
     @property
     def reach_us(self) -> int:

@@ -8,6 +8,7 @@ from lockstep.windows.change_points import ChangePoints
 from lockstep.windows.deletions import NEVER
 from lockstep.windows.edges import Edges
 from lockstep.windows.events import Events, Ints
+from lockstep.windows.first_known_row import first_known_row
 from lockstep.windows.spec import WindowSpec
 from lockstep.windows.versions import Versions
 
@@ -24,7 +25,9 @@ def valid_until(
     high = points.high[stored.point]
     windows = range(len(spec.windows))
     for w in windows[-1:] if spec.snapshots else windows:
-        row = _first_known_row(events, stored, points.low[w][stored.point], high)
+        row = points.low[w][stored.point]
+        if stored.late is not None or events.deletions is not None:
+            row = first_known_row(events, row, high, stored.known_as_of)
         held = row < high
         oldest = np.minimum(row, len(events) - 1)
         leaves = edges.expiry[w][oldest] - events.offset[oldest]
@@ -32,17 +35,3 @@ def valid_until(
             leaves = points.time[stored.point] + spec.grid_us
         np.minimum(soonest, leaves, out=soonest, where=held)
     return soonest
-
-
-def _first_known_row(events: Events, stored: Versions, low: Ints, high: Ints) -> Ints:
-    """The first row in [low, high) that the version knows; `high` if there is none."""
-    if stored.late is None and events.deletions is None:
-        return low
-    row = low.copy()
-    open_ = np.flatnonzero(row < high)
-    while len(open_):
-        unknown = ~events.known(row[open_], stored.known_as_of[open_])
-        open_ = open_[unknown]
-        row[open_] += 1
-        open_ = open_[row[open_] < high[open_]]
-    return row

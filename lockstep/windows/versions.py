@@ -18,6 +18,7 @@ from lockstep.windows.edges import Edges
 from lockstep.windows.errors import EventsError
 from lockstep.windows.events import Events, Flags, Ints
 from lockstep.windows.range_extreme import range_minimum
+from lockstep.windows.range_rank import kth_smallest
 from lockstep.windows.spec import WindowSpec
 
 # Versions that late rows add to one batch; about 100 bytes each while they are made.
@@ -105,6 +106,30 @@ def versions(
     )
 
 
+def _newest_known(
+    events: Events,
+    edges: Edges,
+    points: ChangePoints,
+    groups: CreatedGroups,
+    point: Ints,
+    group: Ints,
+) -> Ints:
+    """The newest created time by which each point was settled, of the rows it belongs to.
+
+    Those that were not known then, by the pairs of `point` and `group`, are the newest of
+    them. Any number where none was known.
+    """
+    first = reach(edges, points)
+    newest = ~range_minimum(~events.created, first, points.high)
+    later = groups.bisect(group, points.high[point]) - groups.bisect(group, first[point])
+    unknown = np.bincount(point, weights=later, minlength=len(points)).astype(np.int64)
+    some = np.flatnonzero(unknown)
+    low, high = first[some], points.high[some]
+    place = np.maximum(high - low - unknown[some] - 1, 0)
+    newest[some] = kth_smallest(events.entity, events.created, low, high, [place])[0]
+    return newest
+
+
 def _newest_created(events: Events, edges: Edges, points: ChangePoints) -> Ints:
     """The newest created time among the rows that each point belongs to."""
     rises = events.created[1:] >= events.created[:-1]
@@ -124,7 +149,7 @@ def _with_late_rows(
     each_point = np.concatenate([baseline, point[shown]])
     created = np.concatenate(
         [
-            groups.newest_known(points, baseline, reach(edges, points)),
+            _newest_known(events, edges, points, groups, point, group)[baseline],
             groups.created[group[shown]],
         ]
     )

@@ -8,10 +8,14 @@ import sys
 from pathlib import Path
 
 import pytest
+import typer
 from fact_files import partitions
 from raw_transactions import good_rows, spoiled, write_csv, write_parquet
 from s3_servers import S3Server, only_environment
+from typer.testing import CliRunner
 
+from lockstep.cli import ingest as command
+from lockstep.jobs.ingest.errors import IngestError
 from lockstep.jobs.ingest.fraud import ingest_spec
 from lockstep.jobs.ingest.run import ingest
 from lockstep.lake.lake import Lake
@@ -68,16 +72,19 @@ def test_a_folder_on_s3_becomes_the_bytes_of_a_local_ingest(
     assert remote.read_bytes(rejected) == expected.read_bytes(rejected)
 
 
-def test_a_refused_folder_is_told_in_one_line(home: Path) -> None:
+def test_a_refused_folder_is_told_in_one_line(home: Path, spark: object) -> None:
     files = home / "files"
     files.mkdir()
     write_csv(files / "1.csv", ROWS)
     (files / "2.csv").write_text("1,2,3\n")
-    done = typed("ingest", "fraud", "--from", files, "--engine", "spark")
-    assert done.returncode == 2
-    last = done.stderr.strip().splitlines()[-1]
-    assert "2.csv has 1 lines with another number of fields than 9" in last
-    assert "Traceback" not in done.stderr
+    app = typer.Typer()
+    app.command()(command.ingest)
+    words = ("fraud", "--from", str(files), "--engine", "spark")
+    error = CliRunner().invoke(app, words).exception
+    assert isinstance(error, IngestError)
+    assert "2.csv has 1 lines with another number of fields than 9" in str(error)
+    assert "\n" not in str(error)
+    assert Lake.at(home / "lake").list("fraud/transactions") == []
 
 
 @pytest.mark.realdata

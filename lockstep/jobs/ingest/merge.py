@@ -58,7 +58,7 @@ def in_order(facts: pl.DataFrame, spec: IngestSpec) -> pl.DataFrame:
     """By time, id and created time, a deletion before the row that comes in its place."""
     order = [EVENT_TIMESTAMP, *spec.key, CREATED_TIMESTAMP, DELETED]
     falling = [name == DELETED for name in order]
-    return facts.sort(order, descending=falling).rechunk()
+    return facts.sort(order, descending=falling)
 
 
 def _midnight(day: date) -> datetime:

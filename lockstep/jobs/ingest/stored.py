@@ -43,10 +43,15 @@ def _of_table(
     if rows.is_empty() or not table.days():
         return packed(output, spec, rows.clear())
     others = [name for name in output.facts(rows.clear()).columns if name not in spec.fact]
-    scan = table.scan()
+    scan, key = table.scan(), list(spec.key)
     _check_columns(table, scan.collect_schema().names(), [*spec.fact, *others])
-    in_range = scan.filter(_in_ranges(spec, rows))
-    found = in_range.join(rows.lazy().select(spec.key), on=list(spec.key), how="semi")
+    # The ids first, and alone: mostly none of them is stored, and nothing else is read.
+    ids = scan.filter(_in_ranges(spec, rows)).select(key)
+    known = table.collect(ids.join(rows.lazy().select(key), on=key, how="semi")).unique()
+    if known.is_empty():
+        return packed(output, spec, rows.clear())
+    low, high = known[key[0]].min(), known[key[0]].max()
+    found = scan.filter(pl.col(key[0]).is_between(low, high)).join(known.lazy(), on=key, how="semi")
     return table.collect(found.select(*spec.fact, pl.struct(others).alias(output.name)))
 
 

@@ -10,18 +10,17 @@ import polars as pl
 import pyarrow as pa
 
 from lockstep.jobs.arrivals import Arrivals, known_us
-from lockstep.jobs.inputs import reached_by
 from lockstep.jobs.interval import Interval
 from lockstep.jobs.spark.account import BucketAccount, peak_mb
+from lockstep.jobs.spark.portions import portions
 from lockstep.jobs.spark.staging import Piece, Staging
 from lockstep.windows.microseconds import microseconds
 from lockstep.windows.resolution import change_points_saved
-from lockstep.windows.spec import EVENT_TIMESTAMP
 from lockstep.windows.steps import step_batches
 
 BUCKET = "__bucket"
 # Steps that a task holds before it stages them, in bytes of memory.
-_PIECE_BYTES = 128 * 10**6
+_PIECE_BYTES = 64 * 10**6
 
 
 @dataclass(frozen=True)
@@ -35,8 +34,8 @@ class BucketJob:
     def run(self, batches: Iterator[pa.RecordBatch]) -> Iterator[dict[str, Any]]:
         """Stages the steps of one bucket, which has all rows of its entities.
 
-        The rows are in memory as they came, their steps never all: a hot entity's leave
-        in pieces.
+        The rows are in memory as they came, what is made of them never all at once: a hot
+        entity's steps are computed portion by portion and leave in pieces.
 
         Raises:
             EventsError: the rows are not what the spec declares.
@@ -50,35 +49,39 @@ class BucketJob:
         yield self._staged(bucket, rows.cast(self.schema)).as_json()
 
     def _staged(self, bucket: int, rows: pl.DataFrame) -> BucketAccount:
-        spec, start, end = self.staging.spec, self.interval.start, self.interval.end
-        known, before = known_us(), rows.clear()
+        spec, start = self.staging.spec, self.interval.start
+        before, arrived = rows.clear(), rows
         if start is not None:
-            since_us = microseconds(start) - spec.reach_us
-            before = rows.filter(known >= since_us, known < microseconds(start))
-            rows = self._needed(rows, microseconds(start), since_us)
-        arrived = rows if start is None else rows.filter(known >= microseconds(start))
+            start_us = microseconds(start)
+            before = rows.filter(known_us() >= start_us - spec.reach_us, known_us() < start_us)
+            arrived = rows.filter(known_us() >= start_us)
         return BucketAccount(
-            pieces=tuple(self._stage(bucket, rows)),
+            pieces=tuple(self._stage(bucket, self._frames(rows))),
             arrivals=Arrivals.of(arrived, spec),
             before=Arrivals.of(before, spec),
             entities=arrived.select(pl.struct(spec.entity_keys).n_unique()).item(),
-            merged=change_points_saved(rows, spec, start=start, end=end),
+            merged=self._merged_by_resolution(rows),
             peak_mb=peak_mb(),
         )
 
-    def _needed(self, rows: pl.DataFrame, start_us: int, since_us: int) -> pl.DataFrame:
-        """What became known in the interval, the window before it, and what late rows reach."""
-        event = pl.col(EVENT_TIMESTAMP).to_physical()
-        near = (known_us() >= start_us) | (event >= since_us)
-        late = rows.filter(known_us() >= start_us, event < start_us)
-        older = reached_by(late, rows.lazy().filter(~near), self.staging.spec)
-        return pl.concat([rows.filter(near), older.collect()])
+    def _frames(self, rows: pl.DataFrame) -> Iterator[pl.DataFrame]:
+        for portion, events in portions(rows, self.staging.spec, self.interval):
+            start, end = portion.start, portion.end
+            yield from step_batches(events, self.staging.spec, start=start, end=end)
 
-    def _stage(self, bucket: int, rows: pl.DataFrame) -> Iterator[Piece]:
+    def _merged_by_resolution(self, rows: pl.DataFrame) -> int:
+        spec = self.staging.spec
+        if spec.resolution is None:
+            return 0
+        return sum(
+            change_points_saved(events, spec, start=portion.start, end=portion.end)
+            for portion, events in portions(rows, spec, self.interval)
+        )
+
+    def _stage(self, bucket: int, frames: Iterator[pl.DataFrame]) -> Iterator[Piece]:
         held: list[pl.DataFrame] = []
         number = 0
-        start, end = self.interval.start, self.interval.end
-        for frame in step_batches(rows, self.staging.spec, start=start, end=end):
+        for frame in frames:
             held.append(frame)
             if sum(part.estimated_size() for part in held) >= _PIECE_BYTES:
                 yield self.staging.write(bucket, number, held)

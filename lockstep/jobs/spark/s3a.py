@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 
 from lockstep.lake.lake import Lake
 
+# What Hadoop's globs give a meaning to.
+_PATTERN = re.compile(r"[\[\]{}*?\\]")
 # The chain that boto3 walks too: environment, profile, web identity, container, instance.
 _CREDENTIALS = "software.amazon.awssdk.auth.credentials.DefaultCredentialsProvider"
 
@@ -41,11 +44,14 @@ def s3a_settings(lake: Lake, environment: Mapping[str, str]) -> dict[str, str]:
     return {f"fs.s3a.{name}": value for name, value in settings.items()}
 
 
-def hadoop_uri(address: str) -> str:
-    """The place of an object of the lake as Hadoop spells it.
+def hadoop_path(address: str) -> str:
+    """The place of an object of the lake as Spark reads it, where brackets are no pattern.
 
-    >>> hadoop_uri("s3://bucket/lake/part.parquet"), hadoop_uri("/lake/part.parquet")
+    >>> hadoop_path("s3://bucket/lake/part.parquet"), hadoop_path("/lake/part.parquet")
     ('s3a://bucket/lake/part.parquet', 'file:///lake/part.parquet')
+    >>> print(hadoop_path("/lake [1]/part.parquet"))
+    file:///lake \\[1\\]/part.parquet
     """
     scheme, separator, rest = address.partition("://")
-    return f"s3a://{rest}" if separator and scheme == "s3" else f"file://{address}"
+    uri = f"s3a://{rest}" if separator and scheme == "s3" else f"file://{address}"
+    return _PATTERN.sub(r"\\\g<0>", uri)

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from lockstep.jobs.inputs import Inputs
 from lockstep.jobs.interval import Interval, midnight_of
 from lockstep.jobs.spark.errors import SparkError
-from lockstep.jobs.spark.s3a import hadoop_uri
+from lockstep.jobs.spark.s3a import hadoop_path
 from lockstep.jobs.spark.schema import spark_schema
 from lockstep.lake.errors import LakeError
 from lockstep.lake.table import LakeTable
@@ -100,11 +100,10 @@ def _read(spark: SparkSession, source: Inputs, days: Iterable[date]) -> DataFram
     from pyspark.sql import functions as sf
 
     lake, table, schema = source.table.lake, source.table, spark_schema(source.schema)
-    uris = [hadoop_uri(lake.address(table.part(day))) for day in sorted(days)]
+    uris = [hadoop_path(lake.address(table.part(day))) for day in sorted(days)]
     if not uris:
         return spark.createDataFrame([], schema)
-    # A path with brackets or stars is a path here, no pattern.
-    rows = spark.read.schema(schema).option("__globPaths__", "false").parquet(*uris)
+    rows = spark.read.schema(schema).parquet(*uris)
     if DELETED in source.schema:
         rows = rows.withColumn(DELETED, sf.coalesce(DELETED, sf.lit(False)))
     return rows

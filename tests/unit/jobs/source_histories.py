@@ -16,6 +16,7 @@ from lockstep.jobs.build import build
 from lockstep.jobs.local import LocalEngine
 from lockstep.jobs.receipt import BuildReceipt
 from lockstep.lake.lake import Lake
+from lockstep.windows.functions import FUNCTIONS
 from lockstep.windows.spec import Aggregation, WindowSpec
 
 T0 = datetime(2018, 4, 1, tzinfo=UTC)
@@ -30,7 +31,13 @@ _SUMS = (
     Aggregation("mean", "value"),
     Aggregation("max", "value"),
 )
-STEPS = WindowSpec("steps", SOURCE, "card", _KEYS, ("90m", "6h", "1d"), _SUMS)
+# Every function that there is; a rate wants a column of zeros and ones.
+_ALL = tuple(
+    Aggregation(name, "value" if function.needs_column else None, "tx")
+    for name, function in FUNCTIONS.items()
+    if name != "rate"
+)
+STEPS = WindowSpec("steps", SOURCE, "card", _KEYS, ("90m", "6h", "1d"), _ALL)
 GRID = WindowSpec("grid", SOURCE, "card", _KEYS, ("6h", "2d"), _SUMS, resolution="1h")
 DAILY = WindowSpec(
     "daily", SOURCE, "card", _KEYS, ("1d", "2d"), _SUMS, resolution="1d", snapshots=True

@@ -87,7 +87,7 @@ def test_building_any_interval_again_changes_nothing(
         assert receipt.stale_days == ()
 
 
-@FEW
+@settings(max_examples=15)
 @given(histories(), specs)
 def test_rows_that_reach_the_lake_day_by_day_give_a_whole_build(
     rows: list[Row], spec: WindowSpec

@@ -81,13 +81,36 @@ def whole_again(lake: Lake, spec: WindowSpec, rows: list[Row]) -> Callable[[], o
     return lambda: built(lake, spec, end=END, most_steps=5)
 
 
+def rows_gone(lake: Lake, spec: WindowSpec, rows: list[Row]) -> Callable[[], object]:
+    rows = [*rows, Row("a", 1, 40 * HOUR_US, 40 * HOUR_US, 1)]
+    write_source(lake, rows)
+    built(lake, spec, end=END)
+    lake.delete(lake.list(spec.source))
+    write_source(lake, rows[-1:])
+    return lambda: built(lake, spec, end=END)
+
+
+def earlier_end(lake: Lake, spec: WindowSpec, rows: list[Row]) -> Callable[[], object]:
+    write_source(lake, rows)
+    built(lake, spec, end=END)
+    return lambda: built(lake, spec, end=30)
+
+
 def other_definition(lake: Lake, spec: WindowSpec, rows: list[Row]) -> Callable[[], object]:
     write_source(lake, rows)
     built(lake, replace(spec, aggregations=spec.aggregations[:1]), end=END + 24)
     return lambda: built(lake, spec, end=END)
 
 
-SCENARIOS = (first_build, increment, cascade, whole_again, other_definition)
+SCENARIOS = (
+    first_build,
+    increment,
+    cascade,
+    whole_again,
+    rows_gone,
+    earlier_end,
+    other_definition,
+)
 
 
 def vouched_for(lake: Lake, spec: WindowSpec, until: datetime) -> list[pl.DataFrame]:
@@ -98,7 +121,7 @@ def vouched_for(lake: Lake, spec: WindowSpec, until: datetime) -> list[pl.DataFr
     return [day for day in steps if day.height]
 
 
-@settings(max_examples=60)
+@settings(max_examples=80)
 @given(histories(most=6), st.sampled_from(SPECS), st.sampled_from(SCENARIOS), st.data())
 def test_a_build_that_broke_off_is_completed_by_the_same_build(
     rows: list[Row],

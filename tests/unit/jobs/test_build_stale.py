@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
+from unittest.mock import patch
 
 import polars as pl
 import pytest
@@ -23,6 +24,7 @@ from source_histories import (
 )
 
 from lockstep.contract.clock import FixedClock
+from lockstep.jobs import table_build
 from lockstep.jobs.arrivals import HOUR_US
 from lockstep.jobs.build import build
 from lockstep.jobs.errors import BuildError
@@ -105,6 +107,17 @@ def test_other_rows_make_what_comes_later_stale(lake: Lake) -> None:
     assert receipt.stale_days == ("2018-04-04", "2018-04-05")
     (receipt,) = built(lake, STEPS, start=72, end=120)
     assert receipt.stale_days == ()
+
+
+def test_new_rows_in_the_last_hour_take_nothing_back(lake: Lake) -> None:
+    """A whole build every night vouches for the old steps until the new ones stand."""
+    built(lake, STEPS)
+    newer = Row("a", 1, 5 * DAY_US + HOUR_US + 9, 5 * DAY_US + HOUR_US + 9, 1)
+    write_source(lake, [*ROWS, newer])
+    with patch.object(table_build, "write_record", wraps=table_build.write_record) as written:
+        built(lake, STEPS)
+        built(lake, STEPS, start=121)
+    assert written.call_count == 2
 
 
 def test_a_cascade_builds_what_is_stale(lake: Lake) -> None:

@@ -2,17 +2,28 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import date, datetime, timedelta
+from pathlib import Path
 
 import numpy as np
 import polars as pl
+import pyarrow.parquet as pq
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
 
+from lockstep.jobs.generate import fraud
 from lockstep.jobs.generate.errors import GenerateError
-from lockstep.jobs.generate.fraud import Options, Simulation, generate, simulate
+from lockstep.jobs.generate.fraud import (
+    Options,
+    Simulation,
+    generate,
+    generate_frames,
+    simulate,
+)
+from lockstep.jobs.generate.write import write_frames
 
 HANDBOOK_COLUMNS = {
     "TRANSACTION_ID": pl.Int64(),
@@ -35,6 +46,7 @@ sizes = st.builds(
     days=st.integers(1, 45),
     seed=st.integers(0, 10_000),
     radius=st.sampled_from([3.0, 15.0, 150.0]),
+    cities=st.integers(1, 3),
 )
 simulations = sizes.map(simulate)
 few = settings(max_examples=40, deadline=None)
@@ -218,6 +230,54 @@ def test_the_same_options_give_the_same_rows() -> None:
     assert_frame_equal(generate(options), generate(options))
 
 
+@few
+@given(sizes)
+def test_every_city_has_its_own_people_and_nobody_elses_payments(options: Options) -> None:
+    rows = generate(options)
+    city = rows["CUSTOMER_ID"] // options.customers
+    assert city.equals((rows["TERMINAL_ID"] // options.terminals).alias("CUSTOMER_ID"))
+    counts = dict(city.value_counts().iter_rows())
+    expected = [len(simulate(options, n).payments.seconds) for n in range(options.cities)]
+    assert [counts.get(n, 0) for n in range(options.cities)] == expected
+
+
+def test_the_first_city_is_the_only_one_of_a_smaller_simulation() -> None:
+    one, three = (Options(customers=20, terminals=200, days=10, cities=n) for n in (1, 3))
+    first = generate(three).filter(pl.col("CUSTOMER_ID") < 20)
+    assert_frame_equal(first.drop("TRANSACTION_ID"), generate(one).drop("TRANSACTION_ID"))
+    others = [simulate(three, n).payments.seconds.tolist() for n in (0, 1, 2)]
+    assert others[0] != others[1] != others[2]
+
+
+def test_days_that_are_too_many_for_a_frame_come_one_after_another(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    options = Options(customers=20, terminals=200, days=10, cities=2)
+    whole = generate(options)
+    monkeypatch.setattr(fraud, "_ROWS_AT_ONCE", len(whole) // 4)
+    frames = list(generate_frames(options))
+    assert len(frames) >= 4
+    assert all(len(frame) <= len(whole) // 4 for frame in frames[:-1])
+    assert_frame_equal(pl.concat(frames), whole)
+
+
+def test_a_file_gets_a_row_group_for_each_frame_or_stays_as_it_was(tmp_path: Path) -> None:
+    target = tmp_path / "raw" / "fraud.parquet"
+    frames = [pl.DataFrame({"a": [1, 2]}), pl.DataFrame({"a": [3]})]
+    assert write_frames(target, frames) == 3
+    assert pq.read_metadata(target).num_row_groups == 2
+    assert pl.read_parquet(target)["a"].to_list() == [1, 2, 3]
+
+    def broken() -> Iterator[pl.DataFrame]:
+        yield frames[1]
+        raise InterruptedError
+
+    with pytest.raises(InterruptedError):
+        write_frames(target, broken())
+    assert [path.name for path in target.parent.iterdir()] == ["fraud.parquet"]
+    assert pl.read_parquet(target)["a"].to_list() == [1, 2, 3]
+
+
 def test_another_seed_gives_other_rows() -> None:
     first, second = (
         generate(Options(customers=20, terminals=200, days=10, seed=seed)) for seed in (1, 2)
@@ -237,6 +297,7 @@ def test_the_first_day_is_the_one_asked_for() -> None:
         ({"customers": 0}, "customers is 0"),
         ({"terminals": -1}, "terminals is -1"),
         ({"days": 0}, "days is 0"),
+        ({"cities": 0}, "cities is 0"),
         ({"seed": -1}, "seed is -1"),
         ({"radius": 0.0}, "radius is 0.0"),
         ({"start": date(1969, 12, 31)}, "start is 1969-12-31"),

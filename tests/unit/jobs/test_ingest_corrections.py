@@ -23,7 +23,7 @@ from lockstep.jobs.ingest.receipt import IngestReceipt
 from lockstep.lake.facts import live_rows
 from lockstep.lake.lake import Lake
 
-some = settings(max_examples=25)
+some = settings(max_examples=20)
 PLAIN = Row(id=1, event=5, created=1, amount=7, fraud=0)
 
 
@@ -169,6 +169,18 @@ def test_a_correction_in_words(tmp_path: Path) -> None:
         (first, START.replace(tzinfo=UTC) + timedelta(hours=10), 700, False),
         (first, corrected, 700, True),
         (second, corrected, 900, False),
+    ]
+
+
+def test_a_day_holds_a_deletion_before_the_row_in_its_place(tmp_path: Path) -> None:
+    lake = Lake.at(tmp_path / "lake")
+    add([PLAIN._replace(amount=3, created=4), PLAIN, PLAIN._replace(id=0)], lake)
+    said = ["transaction_id", "amount_cents", "is_deleted"]
+    assert lake.table(TRANSACTIONS).scan().select(said).collect().rows() == [
+        (0, 700, False),
+        (1, 700, False),
+        (1, 700, True),
+        (1, 300, False),
     ]
 
 
