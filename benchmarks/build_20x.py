@@ -44,6 +44,7 @@ build(
     progress=progress,
 )
 Path(seconds).write_text(str(time.monotonic() - started))
+sys.stderr.write(f"  built in {time.process_time():.0f} s of processor time\\n")
 """
 
 

@@ -38,4 +38,4 @@ def _values(column: pl.Series) -> Iterator[bytes | memoryview]:
         return
     text = column.cast(pl.String).fill_null("")
     yield np.ascontiguousarray(text.str.len_bytes().to_numpy()).data.cast("B")
-    yield "".join(text).encode()
+    yield "".join(text.str.join("")).encode()

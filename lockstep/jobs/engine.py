@@ -72,6 +72,10 @@ class Engine(Protocol):
         """
         ...
 
+    def peak_mb(self) -> int:
+        """The highest resident memory so far of a process that computes, in 10^6 bytes."""
+        ...
+
     def entities(self) -> int:
         """Of how many entities rows arrived in all pieces together."""
         ...

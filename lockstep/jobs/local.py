@@ -13,6 +13,7 @@ from lockstep.jobs.arrivals import Arrivals
 from lockstep.jobs.engine import Progress, Written
 from lockstep.jobs.errors import BuildError
 from lockstep.jobs.interval import Interval
+from lockstep.jobs.memory import peak_mb
 from lockstep.jobs.partitions import PartitionReceipt, replace_interval, split_by_day
 from lockstep.jobs.plan import BuildPlan
 from lockstep.jobs.slices import slices
@@ -79,6 +80,9 @@ class LocalEngine:
     def keep_state(self, end: datetime) -> None:
         if self._window_before == end:
             write_state(self._plan.table, self._plan.definition, end, self._window)
+
+    def peak_mb(self) -> int:
+        return peak_mb()
 
     def entities(self) -> int:
         return self._keys.height

@@ -25,7 +25,8 @@ class BuildReceipt:
     part of a day. `merged_by_resolution` change points fell on another one's grid point.
     `content_hash` is over the whole table. `stale_days` are the first and the last day to
     be built again, as the sources behind them changed; empty when there are none.
-    `peak_mb` is the process's highest resident memory so far, in units of 10^6 bytes.
+    `peak_mb` is the highest resident memory so far of a process that computed, in units of
+    10^6 bytes: this one, or one of Spark's.
     """
 
     engine: str

@@ -6,7 +6,6 @@ moves back to there. The end moves forward last, when everything else is written
 
 from __future__ import annotations
 
-import resource
 import time
 from dataclasses import replace
 from datetime import date, datetime
@@ -101,5 +100,5 @@ class TableBuild:
             content_hash=record.content_hash,
             stale_days=record.stale_days,
             seconds=round(seconds, 3),
-            peak_mb=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 // 10**6,
+            peak_mb=self._engine.peak_mb(),
         )

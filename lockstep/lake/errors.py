@@ -40,6 +40,13 @@ class LakeError(LockstepError):
         )
 
     @classmethod
+    def not_by_polars(cls, address: str, cause: BaseException) -> LakeError:
+        return cls(
+            f"Polars cannot read {address}, though its bytes can be read ({_first_line(cause)})",
+            next_step="check that AWS_REGION is the bucket's own and that the server knows ranges",
+        )
+
+    @classmethod
     def other_values(cls, address: str, cause: BaseException) -> LakeError:
         return cls(
             f"the rows of {address} are not as asked for ({_first_line(cause)})",

@@ -10,6 +10,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
+from uuid import uuid4
 
 import polars as pl
 
@@ -20,8 +21,6 @@ from lockstep.lake.parquet import collect
 
 if TYPE_CHECKING:
     from lockstep.lake.table import LakeTable
-
-_PROBE = "_preflight.parquet"
 
 
 @dataclass(frozen=True)
@@ -177,17 +176,21 @@ class Lake:
             raise LakeError.refused(self.uri, error) from error
 
     def _trials(self) -> Iterator[str]:
-        self.exists(_PROBE)
+        # A name of its own for each run, since others may try the lake at the same time.
+        probe = f"_preflight-{uuid4().hex}.parquet"
+        self.exists(probe)
         yield "can be listed"
         # Before anything is written: whoever may only read finds out that reading is fine.
         with suppress(NoObjectError):
-            self.read_bytes(_PROBE)
+            self.read_bytes(probe)
         yield "can be read"
-        self.write_parquet(_PROBE, pl.DataFrame({"written": [1]}))
-        yield "can be written"
-        self.read_parquet(_PROBE)
-        yield "can be scanned by Polars"
-        self.delete([_PROBE])
+        self.write_parquet(probe, pl.DataFrame({"written": [1]}))
+        try:
+            yield "can be written"
+            self.read_parquet(probe)
+            yield "can be scanned by Polars"
+        finally:
+            self.delete([probe])
         yield "can be deleted from"
 
     @cached_property

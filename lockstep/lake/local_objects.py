@@ -53,7 +53,7 @@ class LocalObjects:
     def _open(self, key: str) -> BinaryIO:
         try:
             return (self.root / key).open("rb")
-        except FileNotFoundError:
+        except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
             raise NoObjectError.at(str(self.root / key)) from None
 
     def write_bytes(self, key: str, data: bytes) -> None:

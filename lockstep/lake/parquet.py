@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 
 Engine = Literal["auto", "streaming"]
 
-_FIRST_PAUSE_SECONDS = 0.2
-_TRIES = 5
+# After each try that saw an object change; there are as many tries.
+_PAUSES_SECONDS = (0.2, 0.4, 0.8, 1.6, 0.0)
 
 
 def collect(
@@ -36,7 +36,7 @@ def collect(
         LakeError: an object is absent, is not parquet, or has other columns than the first;
             the query fails on their values; or they were being replaced at each of five tries.
     """
-    for attempt in range(_TRIES):
+    for attempt, pause in enumerate(_PAUSES_SECONDS):
         versions = _versions(lake, keys)
         outcome = _attempt(_afresh(rows) if attempt else rows, engine)
         unchanged = _versions(lake, keys) == versions
@@ -45,9 +45,11 @@ def collect(
         # What Polars remembered from before may have failed the first attempt, not the objects.
         if unchanged and attempt and not isinstance(outcome, pl.DataFrame):
             _diagnose(lake, keys)
-            raise LakeError.other_values(_range(lake, keys), outcome) from outcome
-        if not unchanged:
-            time.sleep(_FIRST_PAUSE_SECONDS * 2**attempt)
+            named = (
+                LakeError.not_by_polars if isinstance(outcome, OSError) else LakeError.other_values
+            )
+            raise named(_range(lake, keys), outcome) from outcome
+        time.sleep(0 if unchanged else pause)
     raise LakeError.changing(_range(lake, keys))
 
 
@@ -84,10 +86,9 @@ def _diagnose(lake: Lake, keys: Sequence[str]) -> None:
     """Reads each object whole: that is slow, exact, and only done after a failure."""
     first: pl.Schema | None = None
     for key in keys:
-        data = lake.read_bytes(key)
         try:
-            schema = pl.read_parquet(io.BytesIO(data)).schema
-        except (PolarsError, PanicException) as error:
+            schema = pl.read_parquet(io.BytesIO(lake.read_bytes(key))).schema
+        except (PolarsError, PanicException, OSError) as error:
             raise LakeError.unreadable(lake.address(key), error) from error
         first = schema if first is None else first
         if dict(schema) != dict(first):

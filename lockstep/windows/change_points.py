@@ -45,11 +45,7 @@ def change_points(
     floor = _floor(events, edges, spec, start_us)
     ceiling = np.arange(len(events.keys)) * events.span - events.origin + end_us
     if spec.snapshots:
-        axis = _grid_points(events, edges, spec.grid_us)
-        entity = events.entity[_arrived(edges, axis) - 1]
-        inside = axis <= ceiling[entity]
-        inside &= axis > (floor[entity] if floor is not None else -1)
-        axis = axis[inside]
+        axis = _grid_points(events, edges, spec.grid_us, floor, ceiling)
     else:
         axis = _edge_points(events, edges, floor, ceiling)
     high = _arrived(edges, axis)
@@ -115,16 +111,23 @@ def _edge_points(events: Events, edges: Edges, floor: Ints | None, ceiling: Ints
     return distinct
 
 
-def _grid_points(events: Events, edges: Edges, grid: int) -> Ints:
-    """Every point of the grid to which a row belongs, from its arrival to its last expiry.
+def _grid_points(
+    events: Events, edges: Edges, grid: int, floor: Ints | None, ceiling: Ints
+) -> Ints:
+    """Every point of the grid in (floor, ceiling] of its entity to which a row belongs.
 
-    Cut at the row before, as both rise, each row adds what follows the row before it.
+    A row does from its arrival to its last expiry. Cut at the row before, as both rise,
+    each row adds what follows the row before it.
     """
     last = edges.expiry[-1]
     follows = np.append(False, events.entity[1:] == events.entity[:-1])
     first = np.where(
         follows, np.maximum(edges.arrival, np.append(0, last[:-1] + grid)), edges.arrival
     )
+    if floor is not None:
+        behind = floor[events.entity] + 1 - first
+        first += np.maximum(-(-behind // grid), 0) * grid
+    last = np.minimum(last, ceiling[events.entity])
     count = np.maximum((last - first) // grid + 1, 0)
     within = np.arange(int(count.sum())) - np.repeat(np.cumsum(count) - count, count)
     points: Ints = np.repeat(first, count) + within * grid

@@ -25,7 +25,7 @@ class WindowSpecError(LockstepError):
 
     @classmethod
     def bad_aggregation(cls, problem: str) -> WindowSpecError:
-        return cls(problem, next_step="mend the Aggregation in the view's definition")
+        return cls(problem, next_step="mend the WindowSpec in the view's definition")
 
 
 class EventsError(LockstepError):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -34,6 +34,11 @@ class Deletions:
     sign: Ints
     retired: Ints
 
+    def before(self, end_us: int, chosen: Flags) -> Deletions:
+        """What those before the end do to the chosen rows."""
+        retired = self.retired[chosen]
+        return Deletions(self.sign[chosen], np.where(retired < end_us, retired, NEVER))
+
 
 @dataclass(frozen=True)
 class Events:
@@ -63,6 +68,25 @@ class Events:
         """What puts a row's times on the common axis."""
         return self.entity * self.span - self.origin
 
+    def known_in(self, start_us: int | None, end_us: int, *, reach_us: int) -> Events:
+        """The rows of one entity that steps which became final in [start, end) reflect.
+
+        Those are the rows within reach of the start, or of the oldest row that became known
+        since; none that became known at or after the end.
+        """
+        chosen = self.created < end_us
+        if start_us is not None:
+            arrived = self.event[chosen & (self.created >= start_us)]
+            chosen &= self.event >= arrived.min(initial=start_us) - reach_us
+        return replace(
+            self,
+            entity=self.entity[chosen],
+            event=self.event[chosen],
+            created=self.created[chosen],
+            values={column: values[chosen] for column, values in self.values.items()},
+            deletions=self.deletions and self.deletions.before(end_us, chosen),
+        )
+
     def never_deleted(self) -> Flags:
         """The rows that are held in the end."""
         if self.deletions is None:
@@ -81,8 +105,8 @@ class Events:
 def prepare(events: pl.DataFrame, spec: WindowSpec, *, end_us: int) -> Iterator[Events]:
     """The events known before `end_us`, in batches of whole entities.
 
-    A batch holds at most about a hundred thousand rows (more if one entity has more), and
-    no more entities than the common axis has room for.
+    A batch holds rows of a size of at most `MAX_ROWS` (more if one entity has more), and no
+    more entities than the common axis has room for.
 
     Raises:
         EventsError: a column is missing, of a wrong type, has nulls, or a sum over the
@@ -96,8 +120,20 @@ def prepare(events: pl.DataFrame, spec: WindowSpec, *, end_us: int) -> Iterator[
     newest = int(rows[EVENT_TIMESTAMP].max())  # type: ignore[arg-type]
     span = newest - origin + spec.reach_us + spec.grid_us + 2
     entity = _ranks(rows.select(spec.entity_keys))
-    for start, stop in _batches(entity, most_entities=_AXIS_LIMIT // span):
+    sizes = row_sizes(entity, rows[EVENT_TIMESTAMP].to_numpy(), spec)
+    for start, stop in _batches(entity, sizes, most_entities=_AXIS_LIMIT // span):
         yield _batch(rows[start:stop], spec, origin, span)
+
+
+def row_sizes(entity: Ints, event: Ints, spec: WindowSpec) -> Ints:
+    """What each sorted row takes: one, or at most so many snapshots as it adds."""
+    if not spec.snapshots:
+        return np.ones(len(event), dtype=np.int64)
+    gap = np.full(len(event), spec.reach_us)
+    same = entity[1:] == entity[:-1]
+    gap[1:][same] = np.minimum(np.diff(event)[same], spec.reach_us)
+    sizes: Ints = gap // spec.grid_us + 1
+    return sizes
 
 
 def _known_rows(events: pl.DataFrame, spec: WindowSpec, end_us: int) -> pl.DataFrame:
@@ -169,12 +205,13 @@ def _deletions(rows: pl.DataFrame) -> Deletions | None:
     return Deletions(rows[SIGN].to_numpy(), rows[RETIRED].to_numpy())
 
 
-def _batches(entity: Ints, *, most_entities: int) -> Iterator[tuple[int, int]]:
+def _batches(entity: Ints, sizes: Ints, *, most_entities: int) -> Iterator[tuple[int, int]]:
     """Row ranges of whole entities."""
     firsts = np.append(np.searchsorted(entity, np.arange(entity[-1] + 1)), len(entity))
+    before = np.append(0, np.cumsum(sizes))[firsts]
     start = 0
     while start < len(firsts) - 1:
-        stop = int(np.searchsorted(firsts, firsts[start] + MAX_ROWS, side="right")) - 1
+        stop = int(np.searchsorted(before, before[start] + MAX_ROWS, side="right")) - 1
         stop = max(start + 1, min(stop, start + most_entities))
         yield int(firsts[start]), int(firsts[stop])
         start = stop

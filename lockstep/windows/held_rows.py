@@ -1,7 +1,8 @@
 """Which rows each version holds, one after another, for statistics that need the rows.
 
 A version that knows every row which belongs to it holds a range of `Events`. One that was
-built before a late row arrived does not: the rows that it knows are copied out for it.
+built before a late row arrived does not: the rows that it knows are copied out, once for
+all versions that miss the same.
 """
 
 from __future__ import annotations
@@ -12,9 +13,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from lockstep.windows.change_points import ChangePoints
+from lockstep.windows.deletions import NEVER
 from lockstep.windows.events import Events, Flags, Ints
 from lockstep.windows.functions import HeldRows
-from lockstep.windows.versions import Versions
+from lockstep.windows.versions import LatePairs, Versions
 
 # Rows copied out at a time; about 60 bytes each while a statistic is computed over them.
 _MOST_ROWS = 4_000_000
@@ -24,7 +26,7 @@ _MOST_ROWS = 4_000_000
 class Panel:
     """Rows of `Events`, and the range of them that each of some versions holds.
 
-    `rows` are row numbers, `group` keeps entities or versions apart. `low` has one array a
+    `rows` are row numbers, `group` keeps entities or clusters apart. `low` has one array a
     window. `versions` are the places of these versions among all.
     """
 
@@ -45,6 +47,23 @@ class Panel:
         return HeldRows(group[chosen], event[chosen], values[chosen], before[low], before[high])
 
 
+@dataclass(frozen=True)
+class Clusters:
+    """Versions of one entity that miss the same rows, cluster after cluster.
+
+    `versions` are their places among all, within a cluster in order of the points;
+    `number` is the cluster of each, from 0.
+    """
+
+    versions: Ints
+    number: Ints
+
+    def bounds(self) -> tuple[Ints, Ints]:
+        """Where each cluster's first and last version stand."""
+        new = np.flatnonzero(self.number[1:] != self.number[:-1])
+        return np.append(0, new + 1), np.append(new, len(self.number) - 1)
+
+
 def panels(events: Events, points: ChangePoints, stored: Versions) -> Iterator[Panel]:
     """Every version in one panel: the complete ones first, then the others in portions."""
     incomplete = _incomplete(points, stored)
@@ -60,8 +79,10 @@ def panels(events: Events, points: ChangePoints, stored: Versions) -> Iterator[P
         high=before[points.high[at]],
         versions=complete,
     )
-    for portion in _portions(points, stored, np.flatnonzero(incomplete)):
-        yield _known_rows(events, points, stored, portion)
+    if stored.late is not None and incomplete.any():
+        clusters = _clusters(points, stored, stored.late, np.flatnonzero(incomplete))
+        for portion in _portions(points, stored, clusters):
+            yield _known_rows(events, points, stored, portion)
 
 
 def _incomplete(points: ChangePoints, stored: Versions) -> Flags:
@@ -72,27 +93,54 @@ def _incomplete(points: ChangePoints, stored: Versions) -> Flags:
     return missed
 
 
-def _portions(points: ChangePoints, stored: Versions, chosen: Ints) -> Iterator[Ints]:
-    """The chosen versions in portions of about four million rows, at least one each."""
-    at = stored.point[chosen]
-    portion = np.cumsum(points.high[at] - points.low[-1][at]) // _MOST_ROWS
-    cuts = np.flatnonzero(portion[1:] != portion[:-1]) + 1
-    yield from (part for part in np.split(chosen, cuts) if len(part))
+def _clusters(points: ChangePoints, stored: Versions, late: LatePairs, chosen: Ints) -> Clusters:
+    """The chosen versions by the rows that they miss.
+
+    Two points next to each other share an era if the same late rows pair with both. What
+    was known when its points settled, or when one group of rows arrived, misses the same.
+    """
+    at, as_of = stored.point[chosen], stored.known_as_of[chosen]
+    marks = (
+        late.eras(len(points))[at],
+        np.where(as_of == points.settled[at], NEVER, as_of),
+        points.entity[at],
+    )
+    order = np.lexsort((at, *marks))
+    differs = [mark[order][1:] != mark[order][:-1] for mark in marks]
+    new = np.append(True, np.any(differs, axis=0))
+    return Clusters(chosen[order], np.cumsum(new) - 1)
 
 
-def _known_rows(events: Events, points: ChangePoints, stored: Versions, chosen: Ints) -> Panel:
-    """The rows of the longest window that each version knows, copied out."""
-    at, known_as_of = stored.point[chosen], stored.known_as_of[chosen]
-    length = points.high[at] - points.low[-1][at]
-    first = np.cumsum(length) - length
-    group = np.repeat(np.arange(len(chosen)), length)
-    rows = np.arange(len(group)) + np.repeat(points.low[-1][at] - first, length)
-    known = events.known(rows, known_as_of[group])
+def _portions(points: ChangePoints, stored: Versions, clusters: Clusters) -> Iterator[Clusters]:
+    """Whole clusters, of about four million rows together, at least one each."""
+    first, last = clusters.bounds()
+    at = stored.point[clusters.versions]
+    rows = np.cumsum(points.high[at[last]] - points.low[-1][at[first]]) // _MOST_ROWS
+    cuts = first[1:][rows[1:] != rows[:-1]]
+    for versions, number in zip(
+        np.split(clusters.versions, cuts), np.split(clusters.number, cuts), strict=True
+    ):
+        yield Clusters(versions, number - number[0])
+
+
+def _known_rows(
+    events: Events, points: ChangePoints, stored: Versions, clusters: Clusters
+) -> Panel:
+    """The rows of the longest windows of each cluster that its versions know, copied out."""
+    at, number = stored.point[clusters.versions], clusters.number
+    first, last = clusters.bounds()
+    start = points.low[-1][at[first]]
+    length = points.high[at[last]] - start
+    place = np.cumsum(length) - length
+    group = np.repeat(np.arange(len(first)), length)
+    rows = np.arange(len(group)) + np.repeat(start - place, length)
+    known = events.known(rows, stored.known_as_of[clusters.versions[last]][group])
     before = np.append(0, np.cumsum(known))
+    moved = (place - start)[number]
     return Panel(
         rows=rows[known],
         group=group[known],
-        low=tuple(before[first + low[at] - points.low[-1][at]] for low in points.low),
-        high=before[first + length],
-        versions=chosen,
+        low=tuple(before[low[at] + moved] for low in points.low),
+        high=before[points.high[at] + moved],
+        versions=clusters.versions,
     )

@@ -5,11 +5,12 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import datetime
 
+import numpy as np
 import polars as pl
 
-from lockstep.windows.change_points import change_points
+from lockstep.windows.change_points import change_points, first_known
 from lockstep.windows.edges import Edges
-from lockstep.windows.events import prepare
+from lockstep.windows.events import Events, prepare
 from lockstep.windows.microseconds import microseconds
 from lockstep.windows.spec import WindowSpec
 
@@ -17,7 +18,9 @@ from lockstep.windows.spec import WindowSpec
 def change_points_saved(
     events: pl.DataFrame, spec: WindowSpec, *, end: datetime, start: datetime | None = None
 ) -> int:
-    """How many change points of [start, end) the grid merged; 0 without a resolution.
+    """How many change points the grid merged, of those new in [start, end).
+
+    0 without a resolution.
 
     Negative for snapshots that repeat what has not changed more often than they merge.
 
@@ -31,9 +34,16 @@ def change_points_saved(
     start_us = microseconds(start) if start else None
     saved = 0
     for batch in prepare(events, spec, end_us=end_us):
-        counts = [
-            len(change_points(batch, Edges.of(batch, s), s, start_us=start_us, end_us=end_us))
-            for s in (exact, spec)
-        ]
-        saved += counts[0] - counts[1]
+        saved += _new_points(batch, exact, start_us, end_us)
+        saved -= _new_points(batch, spec, start_us, end_us)
     return saved
+
+
+def _new_points(events: Events, spec: WindowSpec, start_us: int | None, end_us: int) -> int:
+    """How many change points have their first version in the interval."""
+    edges = Edges.of(events, spec)
+    points = change_points(events, edges, spec, start_us=start_us, end_us=end_us)
+    if start_us is None:
+        return len(points)
+    known = first_known(events, edges, points, snapshots=spec.snapshots)
+    return int(np.count_nonzero(np.maximum(points.settled, known) >= start_us))

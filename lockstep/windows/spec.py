@@ -136,7 +136,9 @@ class WindowSpec:
                 f"{self.name!r} has snapshots but no resolution to say when"
             )
         if own := sorted(_OWN_COLUMNS.intersection((*self.entity_keys, *self.value_columns))):
-            raise WindowSpecError.bad_aggregation(f"{self.name!r} reads {own}, which steps have")
+            raise WindowSpecError.bad_aggregation(
+                f"{self.name!r} has keys or values {own}, names of the core's own columns"
+            )
         names = list(self.entity_keys)
         names += [f.name(self.entity, w) for f in self._all_features for w in self.windows]
         if twice := sorted({name for name in names if names.count(name) > 1}):

@@ -18,7 +18,7 @@ from polars.datatypes import DataType, DataTypeClass
 from lockstep.windows.change_points import change_points
 from lockstep.windows.deletions import NEVER
 from lockstep.windows.edges import Edges
-from lockstep.windows.events import MAX_ROWS, Events, prepare
+from lockstep.windows.events import MAX_ROWS, Events, prepare, row_sizes
 from lockstep.windows.features import features
 from lockstep.windows.microseconds import microseconds
 from lockstep.windows.spec import CREATED_TIMESTAMP, EVENT_TIMESTAMP, VALID_UNTIL, WindowSpec
@@ -66,9 +66,8 @@ def step_batches(
     end_us = microseconds(end)
     start_us = microseconds(start) if start else None
     for batch in prepare(events, spec, end_us=end_us):
-        edges = Edges.of(batch, spec)
-        for since, until in _intervals(batch, edges, start_us, end_us):
-            frame = _batch_steps(batch, edges, spec, start_us=since, end_us=until)
+        for portion, since, until in _portions(batch, spec, start_us, end_us):
+            frame = _portion_steps(portion, spec, start_us=since, end_us=until)
             if frame.height:
                 yield frame
 
@@ -86,24 +85,32 @@ def output_schema(spec: WindowSpec, types: Mapping[str, DataType | DataTypeClass
     )
 
 
-def _intervals(
-    events: Events, edges: Edges, start_us: int | None, end_us: int
-) -> Iterator[tuple[int | None, int]]:
-    """[start, end), cut at whole days where the batch is one entity with too many rows."""
-    if len(events) <= 2 * MAX_ROWS:
-        yield start_us, end_us
+def _portions(
+    events: Events, spec: WindowSpec, start_us: int | None, end_us: int
+) -> Iterator[tuple[Events, int | None, int]]:
+    """The batch and [start, end); one entity that is too large is cut at whole days."""
+    if row_sizes(events.entity, events.event, spec).sum() <= 2 * MAX_ROWS:
+        yield events, start_us, end_us
         return
-    final = np.concatenate([np.maximum(edge - events.offset, events.created) for edge in edges.all])
+    edges = Edges.of(events, spec)
+    if spec.snapshots:
+        points = change_points(events, edges, spec, start_us=start_us, end_us=end_us)
+        final, most = np.append(points.settled, events.created), MAX_ROWS
+    else:
+        ends = [np.maximum(edge - events.offset, events.created) for edge in edges.all]
+        final, most = np.concatenate(ends), len(ends) * MAX_ROWS
     final = final[(final < end_us) & (final >= (events.origin if start_us is None else start_us))]
-    days, edges_of_day = np.unique(final // _DAY_US, return_counts=True)
-    portion = np.cumsum(edges_of_day) // (len(edges.all) * MAX_ROWS)
+    days, steps_of_day = np.unique(final // _DAY_US, return_counts=True)
+    portion = np.cumsum(steps_of_day) // most
     cuts = [int(day) * _DAY_US for day in days[1:][portion[1:] != portion[:-1]]]
-    yield from zip([start_us, *cuts], [*cuts, end_us], strict=True)
+    for since, until in zip([start_us, *cuts], [*cuts, end_us], strict=True):
+        yield events.known_in(since, until, reach_us=spec.reach_us), since, until
 
 
-def _batch_steps(
-    events: Events, edges: Edges, spec: WindowSpec, *, start_us: int | None, end_us: int
+def _portion_steps(
+    events: Events, spec: WindowSpec, *, start_us: int | None, end_us: int
 ) -> pl.DataFrame:
+    edges = Edges.of(events, spec)
     points = change_points(events, edges, spec, start_us=start_us, end_us=end_us)
     stored = versions(events, edges, points, spec, start_us=start_us)
     stored = stored.final_in(points, start_us, end_us)

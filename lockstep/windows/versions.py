@@ -43,6 +43,17 @@ class LatePairs:
         """The same pairs, for some of the versions."""
         return replace(self, behind=self.behind[chosen], stop=self.stop[chosen])
 
+    def eras(self, points: int) -> Ints:
+        """For each of so many points, a number that rises where a group joins or leaves."""
+        order = np.lexsort((self.point, self.group))
+        point, group = self.point[order], self.group[order]
+        apart = (group[1:] != group[:-1]) | (point[1:] != point[:-1] + 1)
+        change = np.zeros(points + 1, dtype=np.int64)
+        change[point[np.append(True, apart)]] = 1
+        change[point[np.append(apart, True)] + 1] = 1
+        eras: Ints = np.cumsum(change)[:-1]
+        return eras
+
     def missing(self, points: ChangePoints, w: int, weight: Ints) -> Ints:
         """What the rows that each version misses add up to in window `w`, by row `weight`."""
         total = np.append(0, np.cumsum(weight[self.groups.rows]))
@@ -119,8 +130,7 @@ def _newest_known(
     Those that were not known then, by the pairs of `point` and `group`, are the newest of
     them. Any number where none was known.
     """
-    first = reach(edges, points)
-    newest = ~range_minimum(~events.created, first, points.high)
+    first, newest = reach(edges, points), _newest_created(events, edges, points)
     later = groups.bisect(group, points.high[point]) - groups.bisect(group, first[point])
     unknown = np.bincount(point, weights=later, minlength=len(points)).astype(np.int64)
     some = np.flatnonzero(unknown)

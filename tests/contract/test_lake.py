@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pickle
-from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from multiprocessing import get_context
 
 import polars as pl
@@ -45,6 +45,7 @@ def test_it_holds_what_was_written_last(lake: Lake, steps: list[tuple[str, bytes
 
 def test_an_object_that_is_not_there_is_named(lake: Lake) -> None:
     lake.write_bytes("other", b"")
+    lake.write_bytes("fraud/y", b"")
     for read in (
         lake.read_bytes,
         lake.read_parquet,
@@ -54,7 +55,10 @@ def test_an_object_that_is_not_there_is_named(lake: Lake) -> None:
     ):
         with pytest.raises(NoObjectError, match=f"there is nothing at {lake.uri}/{KEY}"):
             read(KEY)
-    assert not lake.exists("othe")
+    for part_of_a_key in ("othe", "other/x", "fraud"):
+        assert not lake.exists(part_of_a_key)
+        with pytest.raises(NoObjectError):
+            lake.read_bytes(part_of_a_key)
 
 
 def test_parts_of_an_object_are_read(lake: Lake) -> None:
@@ -87,8 +91,10 @@ def test_another_process_opens_the_lake_by_itself(lake: Lake) -> None:
         assert pool.submit(lake.read_parquet, KEY).result().equals(rows(1))
 
 
-def test_preflight_finds_a_lake_fine_and_leaves_nothing(lake: Lake) -> None:
-    lake.preflight()
+def test_preflights_find_a_lake_fine_and_leave_nothing(lake: Lake) -> None:
+    with ThreadPoolExecutor(4) as pool:
+        for tried in [pool.submit(lake.preflight) for _ in range(12)]:
+            tried.result()
     assert [*lake.checks()][1:] == [
         "can be listed",
         "can be read",

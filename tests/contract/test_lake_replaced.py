@@ -82,7 +82,7 @@ def test_what_was_replaced_during_the_read_is_read_again(lake: Lake) -> None:
 def test_what_is_replaced_at_every_read_is_an_error(
     lake: Lake, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(parquet, "_FIRST_PAUSE_SECONDS", 0.001)
+    monkeypatch.setattr(parquet, "_PAUSES_SECONDS", (0, 0, 0))
     lake.write_parquet(KEY, version(0))
 
     def replace(rows: pl.DataFrame) -> pl.DataFrame:

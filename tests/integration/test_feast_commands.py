@@ -22,6 +22,9 @@ from lockstep.settings import Settings
 
 FEAST = str(Path(sys.executable).with_name("feast"))
 DOWN = "redis://127.0.0.1:1/0"
+_RANGE = ("2018-04-01T00:00:00", "2018-04-02T12:00:00")
+# Those of which the project has tables.
+_VIEWS = ("-v", "customer_windows", "-v", "terminal_windows")
 
 
 def feast(project: Settings, *arguments: str, redis_url: str) -> subprocess.CompletedProcess[str]:
@@ -70,12 +73,10 @@ def beside(
 def test_materialize_in_the_repository_then_read_from_beside_it(
     applied: Settings, redis_url: str, beside: Callable[..., Result]
 ) -> None:
-    done = feast(
-        applied, "materialize", "2018-04-01T00:00:00", "2018-04-02T12:00:00", redis_url=redis_url
-    )
+    done = feast(applied, "materialize", *_RANGE, *_VIEWS, redis_url=redis_url)
     assert done.returncode == 0, done.stderr
     assert re.search(r"100%.*2/2", done.stderr), "no progress was shown"
-    assert beside("materialize-incremental", "2018-04-03T00:00:00").exit_code == 0
+    assert beside("materialize-incremental", "2018-04-03T00:00:00", *_VIEWS).exit_code == 0
     views = beside("feature-views", "list").stdout
     listed = re.findall(r"^(\w+_windows) .*AVAILABLE_ONLINE", views, re.MULTILINE)
     assert sorted(listed) == ["customer_windows", "terminal_windows"]
@@ -89,7 +90,6 @@ def test_applying_again_from_beside_the_repository(beside: Callable[..., Result]
     assert done.exit_code == 0, done.output
 
 
-_RANGE = ("2018-04-01T00:00:00", "2018-04-02T12:00:00")
 _EMPTY_RANGE = ("2010-04-01T00:00:00", "2010-04-02T00:00:00")
 _READ = ("-e", "customer_id=1", "-f", "customer_windows:customer_tx_count_1d")
 
@@ -97,9 +97,10 @@ _READ = ("-e", "customer_id=1", "-f", "customer_windows:customer_tx_count_1d")
 @pytest.mark.parametrize(
     ("arguments", "is_up", "message"),
     [
-        (("materialize", *_RANGE), False, "run `lockstep redis start`"),
+        (("materialize", *_RANGE, *_VIEWS), False, "run `lockstep redis start`"),
         (("get-online-features", *_READ), False, "run `lockstep redis start`"),
-        (("materialize", *_EMPTY_RANGE), True, "nothing was written"),
+        (("materialize", *_EMPTY_RANGE, *_VIEWS), True, "nothing was written"),
+        (("materialize", *_RANGE, "-v", "terminal_daily"), True, "run `lockstep build`"),
     ],
 )
 def test_what_cannot_be_done_is_one_message_and_exit_code_2(

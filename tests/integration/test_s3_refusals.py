@@ -14,6 +14,7 @@ import botocore.auth
 import pytest
 from s3_servers import S3Server, guard, guarded_server, only_environment, rclone_server
 
+from lockstep.lake.errors import LakeError
 from lockstep.lake.lake import Lake
 from lockstep.lake.s3_errors import S3Error
 
@@ -84,6 +85,16 @@ def test_a_clock_that_is_off_is_named(rclone: S3Server, monkeypatch: pytest.Monk
     monkeypatch.setattr(botocore.auth, "get_current_datetime", lambda: now() + timedelta(hours=1))
     message = refusal(monkeypatch, rclone.environment)
     assert "this machine's clock is not the server's; set the clock" in message
+
+
+def test_a_server_that_polars_cannot_read_from_is_named(
+    rclone: S3Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """rclone answers 200, not 206, when all of an object is asked for as a range."""
+    only_environment(monkeypatch, rclone.environment)
+    with pytest.raises(LakeError, match=r"Polars cannot read .*, though its bytes .*non-partial"):
+        Lake.at(URI).preflight()
+    assert Lake.at(URI).list("") == []
 
 
 def test_more_objects_are_deleted_than_one_request_may_name(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import resource
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
@@ -46,11 +45,6 @@ class BucketAccount:
         pieces = tuple(map(Piece.from_json, found["pieces"]))
         arrivals = {name: _arrivals(found[name]) for name in ("arrivals", "before")}
         return cls(**{**found, **arrivals, "pieces": pieces})
-
-
-def peak_mb() -> int:
-    """This process's highest resident memory so far, in units of 10^6 bytes."""
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 // 10**6
 
 
 def _arrivals(found: Mapping[str, Any]) -> Arrivals:

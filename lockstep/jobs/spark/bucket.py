@@ -11,7 +11,8 @@ import pyarrow as pa
 
 from lockstep.jobs.arrivals import Arrivals, known_us
 from lockstep.jobs.interval import Interval
-from lockstep.jobs.spark.account import BucketAccount, peak_mb
+from lockstep.jobs.memory import peak_mb
+from lockstep.jobs.spark.account import BucketAccount
 from lockstep.jobs.spark.portions import portions
 from lockstep.jobs.spark.staging import Piece, Staging
 from lockstep.windows.microseconds import microseconds

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor, wait
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from lockstep.jobs.spark.errors import SparkError
@@ -27,9 +28,6 @@ def collect(frame: DataFrame, work: Work, shown: Shown) -> list[dict[str, Any]]:
         SparkError: a task failed where no row is to blame.
         PythonException: `work` has a fault.
     """
-    from py4j.protocol import Py4JError
-    from pyspark.errors import PySparkException, PythonException
-
     done = frame.sparkSession.sparkContext.accumulator(0)
 
     def counted(batches: Batches) -> Batches:
@@ -37,12 +35,21 @@ def collect(frame: DataFrame, work: Work, shown: Shown) -> list[dict[str, Any]]:
         done.add(1)
 
     told = frame.mapInArrow(counted, SCHEMA)
+    with spark_errors(), ThreadPoolExecutor(1) as thread:
+        job = thread.submit(told.collect)
+        while not wait([job], _LOOK_EVERY_SECONDS).done:
+            shown(done.value)
+        return outcomes(job.result())
+
+
+@contextmanager
+def spark_errors() -> Iterator[None]:
+    """Runs jobs; what Spark raises comes as a SparkError, but for faults of our Python."""
+    from py4j.protocol import Py4JError
+    from pyspark.errors import PySparkException, PythonException
+
     try:
-        with ThreadPoolExecutor(1) as thread:
-            job = thread.submit(told.collect)
-            while not wait([job], _LOOK_EVERY_SECONDS).done:
-                shown(done.value)
-            return outcomes(job.result())
+        yield
     except PythonException:
         raise
     except (PySparkException, Py4JError) as error:

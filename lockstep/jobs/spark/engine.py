@@ -15,7 +15,7 @@ from lockstep.jobs.interval import Interval
 from lockstep.jobs.plan import BuildPlan
 from lockstep.jobs.spark.account import BucketAccount
 from lockstep.jobs.spark.bucket import BUCKET, BucketJob
-from lockstep.jobs.spark.collect import collect
+from lockstep.jobs.spark.collect import collect, spark_errors
 from lockstep.jobs.spark.merge import MergeJob, partition_receipt
 from lockstep.jobs.spark.source_rows import count_entities, source_rows, unchanged
 from lockstep.jobs.spark.staging import Staging
@@ -46,15 +46,17 @@ class SparkEngine:
         self._staging = Staging(plan.table, plan.spec, uuid.uuid4().hex)
         self._account = BucketAccount()
         self._built: list[Interval] = []
+        self._peak_mb = 0
 
     def pieces(self, whole: Interval) -> Iterable[Interval]:
         return [whole]
 
     def compute(self, piece: Interval, progress: Progress) -> Arrivals:
         self._staging.clear()
-        with unchanged(self._plan.inputs, piece):
+        with unchanged(self._plan.inputs, piece), spark_errors():
             self._account = self._stage(piece, progress)
         self._built.append(piece)
+        self._peak_mb = max(self._peak_mb, self._account.peak_mb)
         self._require_window(piece)
         return self._account.arrivals
 
@@ -72,8 +74,9 @@ class SparkEngine:
             ),
         )
         self._staging.clear()
+        self._peak_mb = max([self._peak_mb, *(one["peak_mb"] for one in told)])
         return Written(
-            partitions=[partition_receipt(one) for one in told],
+            partitions=[partition_receipt(one["partition"]) for one in told],
             steps=sum(sum(one.days.values()) for one in pieces),
             merged_by_resolution=self._account.merged,
         )
@@ -82,11 +85,15 @@ class SparkEngine:
         """None: Spark reads the window from the source. An older snapshot is no longer needed."""
         drop_state(self._plan.table)
 
+    def peak_mb(self) -> int:
+        return self._peak_mb
+
     def entities(self) -> int:
         if len(self._built) == 1:
             return self._account.entities
         whole = Interval(self._built[0].start, self._built[-1].end)
-        return count_entities(self._spark, self._plan.inputs, whole)
+        with spark_errors():
+            return count_entities(self._spark, self._plan.inputs, whole)
 
     def _stage(self, piece: Interval, progress: Progress) -> BucketAccount:
         from pyspark.sql import functions as sf

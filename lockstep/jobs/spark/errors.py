@@ -46,6 +46,13 @@ class SparkError(LockstepError):
         )
 
     @classmethod
+    def no_memory(cls) -> SparkError:
+        return cls(
+            "a task has no more memory to take",
+            next_step="raise spark.executor.pyspark.memory, or run fewer tasks on a machine",
+        )
+
+    @classmethod
     def failed(cls, what: str, cause: Exception) -> SparkError:
         return cls(
             f"Spark failed while it {what} ({_first_line(cause)})",

@@ -10,6 +10,7 @@ from typing import Any
 
 import pyarrow as pa
 
+from lockstep.jobs.memory import peak_mb
 from lockstep.jobs.partitions import PartitionReceipt, replace_interval
 from lockstep.jobs.spark.staging import Piece, Staging
 
@@ -60,7 +61,7 @@ class MergeJob:
         for day in days:
             parts = [steps[day]] if day in steps else []
             receipt = replace_interval(table, day, parts, spec, start=start, end=end)
-            yield asdict(receipt) | {"day": str(day)}
+            yield {"partition": asdict(receipt) | {"day": str(day)}, "peak_mb": peak_mb()}
 
     def _rows_by_day(self) -> Mapping[date, int]:
         rows: dict[date, int] = {}

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 
 from lockstep.errors import LockstepError
+from lockstep.jobs.spark.errors import SparkError
 
 if TYPE_CHECKING:
     from pyspark.sql import Row
@@ -35,6 +36,8 @@ def as_outcomes(work: Work) -> Callable[[Batches], Batches]:
                 yield _batch(outcome)
         except LockstepError as error:
             yield _batch({_FAILED: told_of(error)})
+        except MemoryError:
+            yield _batch({_FAILED: told_of(SparkError.no_memory())})
 
     return told
 

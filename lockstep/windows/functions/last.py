@@ -12,7 +12,8 @@ class Last(RangeFunction):
     """The newest row's value; null for an empty window.
 
     Of rows that tie on the event time the one created last, and of those that tie on both
-    the largest value.
+    the one with the largest value: of several columns of which a spec asks the last, in the
+    spec's order, so that all are of one row.
     """
 
     value_type = "int64"

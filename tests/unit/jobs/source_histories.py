@@ -96,15 +96,20 @@ def histories(draw: st.DrawFn, *, most: int = 12) -> list[Row]:
     return rows
 
 
-def write_source(lake: Lake, rows: Sequence[Row], name: str = SOURCE) -> None:
-    """Makes `rows` the source: each in the partition of its event's day."""
+def source_frame(rows: Sequence[Row]) -> pl.DataFrame:
+    """The rows as the source has them."""
     schema = dict(zip(Row._fields, (pl.String, *[pl.Int64] * 4, pl.Boolean), strict=True))
     times = [
         (pl.lit(T0) + pl.duration(microseconds=f"{name}")).alias(f"{name}_timestamp")
         for name in ("event", "created")
     ]
     frame = pl.DataFrame(rows, schema=schema, orient="row").with_columns(times)
-    days = frame.drop("event", "created").group_by(pl.col("event_timestamp").dt.date())
+    return frame.drop("event", "created")
+
+
+def write_source(lake: Lake, rows: Sequence[Row], name: str = SOURCE) -> None:
+    """Makes `rows` the source: each in the partition of its event's day."""
+    days = source_frame(rows).group_by(pl.col("event_timestamp").dt.date())
     for (day,), part in days:
         lake.table(name).write_day(day, part)
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from datetime import UTC, date, datetime, timedelta
+from functools import partial
 from pathlib import Path
 
 import polars as pl
@@ -12,6 +14,7 @@ from polars.testing import assert_frame_equal
 from lockstep.contract.clock import FixedClock
 from lockstep.jobs.build import BuildReceipt, build
 from lockstep.jobs.errors import BuildError
+from lockstep.jobs.local import LocalEngine
 from lockstep.lake.errors import LakeError
 from lockstep.lake.lake import Lake
 from lockstep.windows.errors import EventsError
@@ -127,3 +130,42 @@ def test_an_end_in_the_future_is_refused(tmp_path: Path) -> None:
     write_events(tmp_path, "bank/payments", (1, 1, 0))
     with pytest.raises(BuildError, match=r"--end 2026-01-02 00:00 is in the future"):
         built(tmp_path, PAYMENTS, end=NOW + timedelta(days=1))
+
+
+def test_progress_goes_from_nothing_to_all(tmp_path: Path) -> None:
+    write_events(tmp_path, "bank/payments", *((key, key, 0) for key in range(60)))
+    shares: list[float] = []
+    build(
+        Lake.at(tmp_path),
+        [PAYMENTS],
+        clock=FixedClock(NOW),
+        progress=lambda what, share: shares.append(share),
+        engine=partial(LocalEngine, most_steps=50),
+    )
+    assert shares[0] == 0
+    assert shares[-1] == 1
+    assert shares == sorted(shares)
+    assert len(set(shares)) > 6
+
+
+def test_a_receipt_is_kept_for_every_build(tmp_path: Path) -> None:
+    write_events(tmp_path, "bank/payments", (1, 1, 0), (2, 2, 50), (1, 72, 0))
+    lake, receipts = Lake.at(tmp_path), []
+    for hours in (60, 80):
+        receipts += build(
+            lake,
+            [PAYMENTS],
+            end=T0 + hours * HOUR,
+            clock=FixedClock(NOW + hours * HOUR),
+            progress=lambda what, share: None,
+        )
+    kept = [json.loads(lake.read_bytes(key)) for key in lake.list("bank/pay_windows/_receipts/")]
+    assert kept == [receipt.as_json() for receipt in receipts]
+    assert lake.table("bank/pay_windows").metadata()["build"] == kept[-1]
+    last = receipts[-1]
+    assert (last.rows_in, last.entities, last.late) == (3, 2, {"on_time": 2, "under_7d": 1})
+    assert last.start is None
+    assert last.bytes == sum(
+        len(lake.read_bytes(key)) for key in lake.list("bank/pay_windows/day=")
+    )
+    assert receipts[0].content_hash != last.content_hash

@@ -77,6 +77,12 @@ def test_a_folder_that_is_removed_while_it_is_written_to_is_made_again(tmp_path:
     assert [removal.result() for removal in removals] == [None, None]
 
 
+def test_a_file_that_the_system_does_not_read_is_named(tmp_path: Path) -> None:
+    (tmp_path / "x.parquet").symlink_to("/proc/self/mem")
+    with pytest.raises(LakeError, match=rf"{tmp_path}/x.parquet cannot be read .*Input/output err"):
+        Lake.at(tmp_path).read_parquet("x.parquet")
+
+
 def test_preflight_names_what_cannot_be_written(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("not a folder")
     with pytest.raises(LakeError, match=rf"the lake at {tmp_path}/file/lake cannot be used \("):

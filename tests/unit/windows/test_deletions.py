@@ -54,6 +54,12 @@ def test_a_deletion_of_a_row_that_is_not_there_is_refused(deletion: Row) -> None
         built([ROW, deletion], spec_of())
 
 
+def test_a_deletion_that_finds_no_row_is_shown() -> None:
+    astray = [ROW._replace(key=key, created=MINUTE, deleted=True) for key in (1, 7)]
+    with pytest.raises(EventsError, match=r"1 deletions .* such as \[\{'key': 7, 'event_timest"):
+        built([ROW, *astray], spec_of())
+
+
 def test_a_deletion_before_its_row_is_refused() -> None:
     row = ROW._replace(created=2 * MINUTE)
     with pytest.raises(EventsError, match="created before them"):

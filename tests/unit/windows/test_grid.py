@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import date
+from itertools import pairwise
+from typing import Any
 
 import polars as pl
 import pytest
-from histories import EVERYTHING, FAR, GRIDS, MINUTE, built, frame, histories, spec_of
-from hypothesis import given
+from histories import EVERYTHING, FAR, GRIDS, MINUTE, built, cuts, frame, histories, spec_of
+from hypothesis import example, given
 from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
 from step_oracle import DAY, Row
@@ -77,6 +79,36 @@ def test_a_grid_always_saves_what_it_merged(rows: list[Row], grid: dict[str, str
     points = [len(built(rows, s).unique(["key", "event_timestamp"])) for s in (exact, gridded)]
     saved = change_points_saved(frame(rows), gridded, end=instant_at(FAR))
     assert saved == points[0] - points[1]
+
+
+# A late row makes a build look at points whose merging an earlier build has counted.
+@example([*(Row(1, t, t, 1) for t in range(9)), Row(1, 0, MINUTE, 1)], GRIDS[1], [MINUTE])
+@given(histories, st.sampled_from(GRIDS[1:]), cuts)
+def test_what_a_grid_saves_always_adds_up(
+    rows: list[Row], grid: dict[str, Any], cuts: list[int]
+) -> None:
+    edges = [instant_at(us) for us in (-FAR, *sorted(cuts), FAR)]
+    spec, events = spec_of(**grid), frame(rows)
+    parts = [
+        change_points_saved(events, spec, start=start, end=end) for start, end in pairwise(edges)
+    ]
+    assert sum(parts) == change_points_saved(events, spec, end=instant_at(FAR))
+
+
+@pytest.mark.parametrize("entities", [1, 200])
+def test_no_frame_of_snapshots_outgrows_its_rows(
+    entities: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for module in ("events", "steps"):
+        monkeypatch.setattr(f"lockstep.windows.{module}.MAX_ROWS", 100)
+    spec = spec_of(windows=("10d",), resolution="1d", snapshots=True)
+    times = [t * 10 * DAY // entities for t in range(200)]
+    rows = [Row(t % entities, time, time, 1) for t, time in enumerate(times)]
+    frames = list(step_batches(frame(rows), spec, end=instant_at(3000 * DAY)))
+    assert max(len(each) for each in frames) <= 100
+    assert_frame_equal(
+        pl.concat(frames).sort("key", "event_timestamp"), built(rows, spec, end=3000 * DAY)
+    )
 
 
 @given(histories, st.sampled_from(GRIDS).map(lambda grid: replace(EVERYTHING, **grid)))
