@@ -2,7 +2,7 @@
 
 A version that knows every row which belongs to it holds a range of `Events`. One that was
 built before a late row arrived does not: the rows that it knows are copied out, once for
-all versions that miss the same.
+all versions between the same arrivals.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ class Panel:
 
 @dataclass(frozen=True)
 class Clusters:
-    """Versions of one entity that miss the same rows, cluster after cluster.
+    """Versions of one entity that miss the same of the rows they share, cluster by cluster.
 
     `versions` are their places among all, within a cluster in order of the points;
     `number` is the cluster of each, from 0.
@@ -96,8 +96,9 @@ def _incomplete(points: ChangePoints, stored: Versions) -> Flags:
 def _clusters(points: ChangePoints, stored: Versions, late: LatePairs, chosen: Ints) -> Clusters:
     """The chosen versions by the rows that they miss.
 
-    Two points next to each other share an era if the same late rows pair with both. What
-    was known when its points settled, or when one group of rows arrived, misses the same.
+    In an era no late row becomes known: of the rows of a point, what was known when the
+    era's last point settled is what was known at its own. So those versions make a cluster,
+    and so do an era's versions that one group of late rows made.
     """
     at, as_of = stored.point[chosen], stored.known_as_of[chosen]
     marks = (

@@ -44,13 +44,12 @@ class LatePairs:
         return replace(self, behind=self.behind[chosen], stop=self.stop[chosen])
 
     def eras(self, points: int) -> Ints:
-        """For each of so many points, a number that rises where a group joins or leaves."""
+        """For each of so many points, a number that rises where a group pairs no longer."""
         order = np.lexsort((self.point, self.group))
         point, group = self.point[order], self.group[order]
-        apart = (group[1:] != group[:-1]) | (point[1:] != point[:-1] + 1)
+        last = (group[1:] != group[:-1]) | (point[1:] != point[:-1] + 1)
         change = np.zeros(points + 1, dtype=np.int64)
-        change[point[np.append(True, apart)]] = 1
-        change[point[np.append(apart, True)] + 1] = 1
+        change[point[np.append(last, True)] + 1] = 1
         eras: Ints = np.cumsum(change)[:-1]
         return eras
 

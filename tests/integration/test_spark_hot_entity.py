@@ -55,4 +55,5 @@ def test_a_hot_entity_leaves_its_task_in_pieces(tmp_path: Path) -> None:
     receipt = json.loads(lake.read_bytes("bank/hot/_table.json"))["build"]
     assert receipt["entities"] == OTHERS + 1
     assert receipt["steps"] > 1.9 * HOT
-    assert receipt["peak_mb"] < 700
+    # 680 when this was written; 1,030 with the terminal in one portion and its steps in one piece.
+    assert receipt["peak_mb"] < 850

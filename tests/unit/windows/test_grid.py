@@ -22,7 +22,8 @@ from lockstep.windows.resolution import change_points_saved
 from lockstep.windows.spec import WindowSpec
 from lockstep.windows.steps import step_batches
 
-DAILY = spec_of(windows=("2d",), resolution="1d", snapshots=True)
+DAILY_GRID = {"resolution": "1d", "snapshots": True}
+DAILY = spec_of(windows=("2d",), **DAILY_GRID)
 
 
 def test_a_grid_moves_arrivals_and_expiries_up() -> None:
@@ -124,6 +125,23 @@ def test_cutting_a_huge_entity_at_days_never_changes_a_byte(
     assert_frame_equal(pl.concat(frames).sort(order), whole, check_exact=True)
     for part in _by_day(frames, spec).values():
         assert part.select(order).equals(part.select(order).sort(order))
+
+
+@pytest.mark.parametrize("grid", [{}, {"resolution": "1h"}, DAILY_GRID])
+def test_a_day_of_a_huge_entity_sees_what_windows_of_days_hold(
+    grid: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A row that is deleted and one that arrives, both three days late, and what is near."""
+    on_time = [Row(1, t * DAY + 5, t * DAY + 5, t + 1) for t in range(9)]
+    deletion = on_time[2]._replace(created=5 * DAY, deleted=True)
+    rows = [*on_time, deletion, Row(1, 3 * DAY, 6 * DAY, 0)]
+    spec = replace(EVERYTHING, windows=("1d", "2d"), **grid)
+    whole = built(rows, spec, end=20 * DAY)
+    monkeypatch.setattr("lockstep.windows.steps.MAX_ROWS", 1)
+    frames = list(step_batches(frame(rows), spec, end=instant_at(20 * DAY)))
+    order = ["key", "event_timestamp", "created_timestamp"]
+    assert len(frames) > 1
+    assert_frame_equal(pl.concat(frames).sort(order), whole, check_exact=True)
 
 
 def _by_day(frames: list[pl.DataFrame], spec: WindowSpec) -> dict[date, pl.DataFrame]:
