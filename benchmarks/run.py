@@ -17,7 +17,15 @@ from benchmarks.table import render
 
 HERE = Path(__file__).parent
 RESULTS = HERE / "results.json"
-NAMES = ("cli_start", "build_local", "build_pandas", "build_20x", "build_increment", "demo")
+NAMES = (
+    "cli_start",
+    "build_local",
+    "build_pandas",
+    "build_spark",
+    "build_20x",
+    "build_increment",
+    "demo",
+)
 
 
 def main(names: Sequence[str]) -> int:
