@@ -6,7 +6,7 @@ from datetime import datetime
 
 import polars as pl
 
-from lockstep.lake.facts import live_rows
+from lockstep.lake.facts import live_rows, scan_facts
 from lockstep.lake.lake import Lake
 from lockstep.lake.table import LakeTable
 from lockstep.windows.spec import CREATED_TIMESTAMP, EVENT_TIMESTAMP
@@ -47,7 +47,7 @@ def labelled_transactions(lake: Lake, as_of: datetime) -> pl.DataFrame:
 
 
 def _known_at(table: LakeTable, as_of: datetime, *columns: pl.Expr) -> pl.DataFrame:
-    rows = live_rows(table.scan(next_step=_NEXT_STEP), [_ID], known_as_of=as_of)
+    rows = live_rows(scan_facts(table, next_step=_NEXT_STEP), [_ID], known_as_of=as_of)
     return table.collect(rows.select(_ID, *columns))
 
 

@@ -70,6 +70,13 @@ class BuildError(LockstepError):
         )
 
     @classmethod
+    def lost_day(cls, table: str, day: date) -> BuildError:
+        return cls(
+            f"the partition of {day} of {table} is gone, and a part of it was to stay",
+            next_step=f"give --start {day}T00:00, and an --end behind that day or none",
+        )
+
+    @classmethod
     def other_columns(
         cls, table: str, day: date, got: Mapping[str, object], expected: Mapping[str, object]
     ) -> BuildError:

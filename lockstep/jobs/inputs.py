@@ -12,9 +12,9 @@ event and its created time. The steps that become final in [start, end) depend o
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, timedelta
 
 import polars as pl
 
@@ -27,6 +27,8 @@ from lockstep.windows.microseconds import instant_at, microseconds
 from lockstep.windows.spec import DELETED, EVENT_TIMESTAMP, WindowSpec
 
 _DAY = timedelta(days=1)
+_DAY_US = 86_400_000_000
+_YEAR_ONE_US = microseconds(datetime.min.replace(tzinfo=UTC))
 _OLDEST = "oldest_us"
 
 
@@ -35,6 +37,7 @@ class Inputs:
     """The rows of a spec's source by when they became known.
 
     `footers` are those of all its days, oldest first; `schema` is what is read of them.
+    `versions` are those of the objects, as they were before anything of them was read.
     Frames have these columns and no particular order of rows. Where a partition lacks
     `is_deleted`, nothing is deleted.
     """
@@ -43,18 +46,39 @@ class Inputs:
     spec: WindowSpec
     footers: Sequence[Footer]
     schema: pl.Schema
+    versions: Mapping[date, str] = field(default_factory=dict)
 
     def known_in(self, start: datetime | None, end: datetime) -> pl.DataFrame:
-        """The rows that became known in [start, end); None is from the first one on."""
+        """The rows that became known in [start, end); None is from the first one on.
+
+        A row without any time may be one of them: it is there too, to be refused.
+        """
         known = known_us() < microseconds(end)
         if start is not None:
             known &= known_us() >= microseconds(start)
-        return self._read(self.days_known_in(start, end), lambda rows: rows.filter(known))
+        return self._read(
+            self.days_known_in(start, end), lambda rows: rows.filter(known.fill_null(True))
+        )
 
     def days_known_in(self, start: datetime | None, end: datetime) -> list[date]:
         """The partitions that can hold such rows."""
         until = (footer for footer in self.footers if midnight_of(footer.day) < end)
         return [footer.day for footer in until if start is None or _may_hold(footer, start)]
+
+    def window_versions(self, start: datetime) -> dict[date, str]:
+        """The versions of the partitions of the window before `start`."""
+        since = self.window_start_us(start) - _DAY_US
+        return {
+            day: version
+            for day, version in self.versions.items()
+            if midnight_of(day) < start and microseconds(midnight_of(day)) > since
+        }
+
+    def window_rows(self, start: datetime, days: Sequence[date]) -> pl.DataFrame:
+        """The rows of the window before `start` that stand in the partitions of `days`."""
+        event = pl.col(EVENT_TIMESTAMP).to_physical()
+        held = (known_us() < microseconds(start)) & (event >= self.window_start_us(start))
+        return self._read(days, lambda rows: rows.filter(held))
 
     def older_than_window(self, arrived: pl.DataFrame, start: datetime) -> pl.DataFrame:
         """The rows that come before the window of `start`, but that late rows reach.
@@ -71,15 +95,20 @@ class Inputs:
 
     def days_reached_by(self, late: Iterable[date], start: datetime) -> list[date]:
         """The partitions before the window of `start` that rows of the `late` days can reach."""
-        reach = timedelta(microseconds=self.spec.reach_us)
-        pockets = [(midnight_of(day) - reach, midnight_of(day) + _DAY + reach) for day in late]
-        window = instant_at(self.window_start_us(start))
+        reach = self.spec.reach_us
+        midnights = [microseconds(midnight_of(day)) for day in late]
+        pockets = [(midnight - reach, midnight + _DAY_US + reach) for midnight in midnights]
+        window = self.window_start_us(start)
         return [
             footer.day
             for footer in self.footers
-            if (midnight := midnight_of(footer.day)) < window
-            and any(since < midnight + _DAY and midnight <= until for since, until in pockets)
+            if (midnight := microseconds(midnight_of(footer.day))) < window
+            and any(since < midnight + _DAY_US and midnight <= until for since, until in pockets)
         ]
+
+    def window_start(self, start: datetime) -> datetime:
+        """The same as an instant, as far as there are instants: none is before year 1."""
+        return instant_at(max(self.window_start_us(start), _YEAR_ONE_US))
 
     def window_start_us(self, start: datetime) -> int:
         """The oldest event, in microseconds, that an on-time step at `start` can hold."""

@@ -17,9 +17,8 @@ from lockstep.jobs.memory import peak_mb
 from lockstep.jobs.partitions import PartitionReceipt, replace_interval, split_by_day
 from lockstep.jobs.plan import BuildPlan
 from lockstep.jobs.slices import slices
-from lockstep.jobs.state import read_state, write_state
+from lockstep.jobs.state import State, read_state, write_state
 from lockstep.windows.check_events import check_events
-from lockstep.windows.microseconds import instant_at
 from lockstep.windows.resolution import change_points_saved
 from lockstep.windows.spec import EVENT_TIMESTAMP
 from lockstep.windows.steps import step_batches
@@ -79,7 +78,8 @@ class LocalEngine:
 
     def keep_state(self, end: datetime) -> None:
         if self._window_before == end:
-            write_state(self._plan.table, self._plan.definition, end, self._window)
+            state = State(self._window, self._plan.inputs.window_versions(end))
+            write_state(self._plan.table, self._plan.definition, end, state)
 
     def peak_mb(self) -> int:
         return peak_mb()
@@ -106,14 +106,25 @@ class LocalEngine:
         """
         plan = self._plan
         state = read_state(plan.table, plan.definition, start, plan.inputs.schema)
-        if state is not None:
-            return state
-        window_start = instant_at(plan.inputs.window_start_us(start))
+        if state is not None and self._still_holds(state, start):
+            return state.rows
+        window_start = plan.inputs.window_start(start)
         rows = plan.inputs.known_in(window_start, start)
         known = Arrivals.of(rows, self._spec)
         if plan.record and (at := plan.record.first_change(known, Interval(window_start, start))):
             raise BuildError.changed_before(plan.table.name, start, at)
         return rows.filter(pl.col(EVENT_TIMESTAMP) >= window_start).sort(self._order)
+
+    def _still_holds(self, state: State, start: datetime) -> bool:
+        """Whether the partitions that were replaced since still say what the snapshot says."""
+        inputs = self._plan.inputs
+        now, then = inputs.window_versions(start), state.versions
+        replaced = [day for day in now.keys() | then.keys() if now.get(day) != then.get(day)]
+        if not replaced:
+            return True
+        held = state.rows.filter(pl.col(EVENT_TIMESTAMP).dt.date().is_in(replaced))
+        rows = inputs.window_rows(start, [day for day in replaced if day in now])
+        return rows.sort(self._order).equals(held)
 
     def _steps_by_day(self, events: pl.DataFrame, piece: Interval, progress: Progress) -> _Days:
         """The steps of each day, in frames that follow each other in key order."""

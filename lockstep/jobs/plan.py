@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
@@ -62,7 +62,9 @@ class BuildPlan:
 def plan_build(
     lake: Lake, spec: WindowSpec, *, start: datetime | None, end: datetime | None, now: datetime
 ) -> BuildPlan:
-    """The build of [start, end) of the spec's table; the default end is that of the source.
+    """The build of [start, end) of the spec's table.
+
+    The default end is that of the source, or of the table where that is later.
 
     Raises:
         LakeError: the source has no partitions, or one that is not parquet or not as others.
@@ -77,25 +79,28 @@ def plan_build(
         _require_start(start, table, record, definition)
     elif record is not None and record.definition != definition:
         record = None
-    end = end or min(inputs.table.coverage_end(), now)
+    end = end or _default_end(inputs, now, record if start else None)
     if start is None:
         _require_events(inputs, end)
     elif end <= start:
         raise BuildError.empty_interval(start, end)
+    days = frozenset(table.days())
+    if start is not None and record is not None:
+        _require_cut_days(table, record, days, start, end)
     return BuildPlan(
         table=table,
         inputs=inputs,
         interval=Interval(start, end),
         definition=definition,
         record=record,
-        days=frozenset(table.days()),
+        days=days,
     )
 
 
 def _require_start(
     start: datetime, table: LakeTable, record: TableRecord | None, definition: Mapping[str, Any]
 ) -> None:
-    if record is None or record.end is None:
+    if record is None:
         raise BuildError.never_built(table.name)
     if record.definition != definition:
         both = {*record.definition, *definition}
@@ -103,6 +108,27 @@ def _require_start(
         raise BuildError.other_definition(table.name, differing)
     if start > record.end:
         raise BuildError.gap(table.name, start, record.end)
+
+
+def _default_end(inputs: Inputs, now: datetime, record: TableRecord | None) -> datetime:
+    """Just after the newest event, and not before what the table has already been built to."""
+    end = min(inputs.table.coverage_end(), now)
+    return end if record is None else max(end, record.end)
+
+
+def _require_cut_days(
+    table: LakeTable,
+    record: TableRecord,
+    days: Collection[date],
+    start: datetime,
+    end: datetime,
+) -> None:
+    """A day of which a part stays must be there, if the table ever had steps in it."""
+    for bound in (start, end):
+        day = bound.date()
+        cut = midnight_of(day) < bound < record.end
+        if cut and day in record.partitions and day not in days:
+            raise BuildError.lost_day(table.name, day)
 
 
 def _require_events(inputs: Inputs, end: datetime) -> None:

@@ -9,6 +9,7 @@ import polars as pl
 from lockstep.jobs.footers import Footer, read_footers
 from lockstep.jobs.inputs import Inputs
 from lockstep.lake.errors import LakeError
+from lockstep.lake.facts import require_whole
 from lockstep.lake.lake import Lake
 from lockstep.lake.table import LakeTable
 from lockstep.windows.check_events import check_events
@@ -23,17 +24,26 @@ def open_source(lake: Lake, spec: WindowSpec) -> Inputs:
     What footers cannot tell is checked when the rows are read.
 
     Raises:
-        LakeError: there are no partitions, one is not parquet, or not as the first.
+        LakeError: there are no partitions, one is not parquet, or not as the first; or an
+            ingest of them has not come to its end.
         EventsError: a column is missing, of a wrong type, or has nulls.
     """
     table = lake.table(spec.source)
+    versions = lake.versions(table.key("day="))
     days = table.days()
     if not days:
         raise LakeError.no_table(
             table.name, table.address, next_step="ingest it first, see `lockstep ingest --help`"
         )
+    require_whole(table)
     footers = read_footers(table, days)
-    return Inputs(table, spec, footers, _schema(table, footers, spec))
+    return Inputs(
+        table,
+        spec,
+        footers,
+        _schema(table, footers, spec),
+        {day: versions.get(table.part(day), "") for day in days},
+    )
 
 
 def _schema(table: LakeTable, footers: Sequence[Footer], spec: WindowSpec) -> pl.Schema:

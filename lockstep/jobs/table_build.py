@@ -76,8 +76,11 @@ class TableBuild:
                 end = min(end, piece.start or self._first_midnight)
             if end == vouched.end:
                 return
-            less = vouched.moved_back(end)
-            self._record = self._record if plan.is_whole else less
+            if plan.is_whole:
+                less = vouched.moved_back(end)
+            else:
+                # With what the pieces before this one have already written.
+                less = self._record = self._record.moved_back(end)
         write_record(less, plan.table)
         self._vouched = less
 

@@ -61,6 +61,13 @@ class LakeError(LockstepError):
         )
 
     @classmethod
+    def half_ingested(cls, address: str) -> LakeError:
+        return cls(
+            f"{address} has only a part of what was ingested last: that is under way or broke off",
+            next_step="wait for it; if it broke off, any `lockstep ingest` of the use case ends it",
+        )
+
+    @classmethod
     def other_columns(cls, address: str, got: pl.Schema, expected: pl.Schema) -> LakeError:
         return cls(
             f"{address} has {_difference(got, expected)}, other than the first day",

@@ -12,7 +12,30 @@ from datetime import datetime
 
 import polars as pl
 
+from lockstep.lake.errors import LakeError
+from lockstep.lake.stage import Stage
+from lockstep.lake.table import LakeTable
 from lockstep.windows.spec import CREATED_TIMESTAMP, DELETED, EVENT_TIMESTAMP
+
+
+def scan_facts(table: LakeTable, *, next_step: str = "ingest it first") -> pl.LazyFrame:
+    """The facts of the whole table, lazily.
+
+    Raises:
+        LakeError: there are none, or an ingest of them has not come to its end.
+    """
+    require_whole(table)
+    return table.scan(next_step=next_step)
+
+
+def require_whole(table: LakeTable) -> None:
+    """Returns where every ingest of the table has come to its end.
+
+    Raises:
+        LakeError: one has not.
+    """
+    if Stage.unmerged(table):
+        raise LakeError.half_ingested(table.address)
 
 
 def live_rows(

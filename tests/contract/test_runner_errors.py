@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import polars as pl
@@ -96,14 +96,56 @@ def test_an_interval_that_means_nothing(spark: object, engine: str, tmp_path: Pa
         run(ENGINES[engine], lake, STEPS, start=25, end=48)
 
 
-def test_spark_notices_a_backfill_behind_the_interval(spark: object, tmp_path: Path) -> None:
+@pytest.mark.parametrize("engine", ENGINES)
+def test_a_backfill_behind_the_interval_is_noticed(
+    spark: object, engine: str, tmp_path: Path
+) -> None:
     lake = Lake.at(tmp_path)
     write_source(lake, ROWS)
-    run(ENGINES["spark"], lake, STEPS, end=48)
+    run(ENGINES[engine], lake, STEPS, end=48)
     write_source(lake, [*ROWS, Row("a", 2, 40 * HOUR_US, 40 * HOUR_US, 1)])
     with pytest.raises(BuildError, match=r"from 2018-04-02 16:00 on has changed"):
-        run(ENGINES["spark"], lake, STEPS, start=48, end=72)
+        run(ENGINES[engine], lake, STEPS, start=48, end=72)
     assert not [key for key in lake.list("") if "_staging" in key]
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_rows_without_any_time_are_not_left_out(spark: object, engine: str, tmp_path: Path) -> None:
+    """No footer tells of them, and no comparison of times finds them."""
+    lake = Lake.at(tmp_path)
+    write_source(lake, ROWS)
+    table = lake.table(STEPS.source)
+    timeless = table.read_day(DAY).with_columns(
+        pl.lit(None, pl.Datetime("us", "UTC")).alias(f"{name}_timestamp")
+        for name in ("event", "created")
+    )
+    rows = pl.concat([table.read_day(DAY), timeless])
+    rows.write_parquet(Path(lake.uri) / table.part(DAY), statistics=False)
+    with pytest.raises(EventsError, match="null"):
+        run(ENGINES[engine], lake, STEPS)
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_an_interval_without_anything_is_built_all_the_same(
+    spark: object, engine: str, tmp_path: Path
+) -> None:
+    lake = Lake.at(tmp_path)
+    write_source(lake, ROWS)
+    run(ENGINES[engine], lake, STEPS, end=240)
+    (receipt,) = run(ENGINES[engine], lake, STEPS, start=240, end=241)
+    assert (receipt.rows_in, receipt.steps, receipt.days) == (0, 0, 0)
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_a_source_and_a_start_near_year_one(spark: object, engine: str, tmp_path: Path) -> None:
+    """The window before the first instant there is; .NET writes that instant for "none"."""
+    lake = Lake.at(tmp_path)
+    year_one = (datetime(1, 1, 1, tzinfo=UTC) - T0) // timedelta(microseconds=1)
+    write_source(lake, [Row("a", 1, year_one, HOUR_US, 1), *ROWS])
+    run(ENGINES[engine], lake, STEPS, end=24)
+    hours = -(T0 - datetime(1, 1, 1, tzinfo=UTC)) // timedelta(hours=1)
+    (receipt,) = run(ENGINES[engine], lake, STEPS, start=hours, end=24)
+    assert receipt.stale_days == ()
 
 
 def _files(lake: Lake) -> dict[str, bytes]:

@@ -7,7 +7,7 @@ from typing import Any
 
 import polars as pl
 
-from lockstep.lake.facts import live_rows
+from lockstep.lake.facts import live_rows, scan_facts
 from lockstep.lake.lake import Lake
 from lockstep.windows.spec import EVENT_TIMESTAMP
 
@@ -17,7 +17,7 @@ KEYS = ("customer_id", "terminal_id")
 def transactions_after(lake: Lake, cut: datetime, count: int) -> pl.DataFrame:
     """The first `count` transactions after `cut`, in time order, with what a caller knows."""
     table = lake.table("fraud/transactions")
-    live = live_rows(table.scan(), ["transaction_id"])
+    live = live_rows(scan_facts(table), ["transaction_id"])
     later = live.filter(pl.col(EVENT_TIMESTAMP) > cut)
     time = pl.col(EVENT_TIMESTAMP)
     return table.collect(

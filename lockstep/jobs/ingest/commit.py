@@ -13,8 +13,8 @@ from lockstep.jobs.ingest.engine import Engine, Progress
 from lockstep.jobs.ingest.merge import day_merges, merge_days
 from lockstep.jobs.ingest.receipt import IngestReceipt, record
 from lockstep.jobs.ingest.spec import IngestSpec
-from lockstep.jobs.ingest.stage import Stage
 from lockstep.lake.lake import Lake
+from lockstep.lake.stage import Stage
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from datetime import UTC, date, datetime, time, timedelta
 import polars as pl
 
 from lockstep.jobs.ingest.spec import IngestSpec
-from lockstep.jobs.ingest.stage import Stage
+from lockstep.lake.stage import Stage
 from lockstep.windows.spec import CREATED_TIMESTAMP, DELETED, EVENT_TIMESTAMP
 
 _ROWS_AT_ONCE = 1_000_000

@@ -100,14 +100,16 @@ def record(receipt: IngestReceipt, lake: Lake, spec: IngestSpec) -> None:
     """Writes the receipt into the metadata of the tables it wrote to, and of the side table.
 
     It stands there under its source's content; other sources' receipts and other keys stay.
+    So does that of the ingest that brought the rows, where this one found them all there.
     """
     written = [table.name for table in spec.tables]
     for name in (*written, spec.rejected):
         table = lake.table(name)
         metadata = table.metadata()
         receipts: dict[str, Any] = metadata.get(_METADATA_KEY, {})
-        own = {source_key(receipt.source_sha256): asdict(receipt)}
-        table.write_metadata({**metadata, _METADATA_KEY: receipts | own})
+        key = source_key(receipt.source_sha256)
+        if receipt.accepted or key not in receipts:
+            table.write_metadata({**metadata, _METADATA_KEY: receipts | {key: asdict(receipt)}})
 
 
 def share_refused(receipt: IngestReceipt, path: str, *, allowed: float) -> IngestError | None:

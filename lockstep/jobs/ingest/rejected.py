@@ -21,9 +21,9 @@ from lockstep.jobs.ingest.engine import Engine
 from lockstep.jobs.ingest.source import Source
 from lockstep.jobs.ingest.spec import IngestSpec
 from lockstep.jobs.ingest.split import FILE, ROW_NUMBER, Split
-from lockstep.jobs.ingest.stage import Stage
 from lockstep.lake.errors import LakeError
 from lockstep.lake.lake import Lake
+from lockstep.lake.stage import Stage
 
 SOURCE_FILE = "source_file"
 

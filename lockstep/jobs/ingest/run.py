@@ -20,9 +20,9 @@ from lockstep.jobs.ingest.settle import settle
 from lockstep.jobs.ingest.source import Place, Source
 from lockstep.jobs.ingest.spec import IngestSpec
 from lockstep.jobs.ingest.split import Split
-from lockstep.jobs.ingest.stage import Stage
 from lockstep.jobs.ingest.survey import survey
 from lockstep.lake.lake import Lake
+from lockstep.lake.stage import Stage
 from lockstep.windows.spec import EVENT_TIMESTAMP
 
 

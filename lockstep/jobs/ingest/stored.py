@@ -10,6 +10,7 @@ import polars as pl
 from lockstep.jobs.ingest.errors import IngestError
 from lockstep.jobs.ingest.spec import IngestSpec, OutputTable
 from lockstep.lake.lake import Lake
+from lockstep.lake.parquet import schema_of
 from lockstep.lake.table import LakeTable
 from lockstep.windows.spec import CREATED_TIMESTAMP
 
@@ -40,11 +41,12 @@ def packed(table: OutputTable, spec: IngestSpec, rows: pl.DataFrame) -> pl.DataF
 def _of_table(
     table: LakeTable, output: OutputTable, spec: IngestSpec, rows: pl.DataFrame
 ) -> pl.DataFrame:
-    if rows.is_empty() or not table.days():
+    days = table.days()
+    if rows.is_empty() or not days:
         return packed(output, spec, rows.clear())
     others = [name for name in output.facts(rows.clear()).columns if name not in spec.fact]
     scan, key = table.scan(), list(spec.key)
-    _check_columns(table, scan.collect_schema().names(), [*spec.fact, *others])
+    _check_columns(table, schema_of(table.lake, table.part(days[0])), [*spec.fact, *others])
     # The ids first, and alone: mostly none of them is stored, and nothing else is read.
     ids = scan.filter(_in_ranges(spec, rows)).select(key)
     known = table.collect(ids.join(rows.lazy().select(key), on=key, how="semi")).unique()

@@ -20,7 +20,6 @@ from lockstep.jobs.spark.merge import MergeJob, partition_receipt
 from lockstep.jobs.spark.source_rows import count_entities, source_rows, unchanged
 from lockstep.jobs.spark.staging import Staging
 from lockstep.jobs.state import drop_state
-from lockstep.windows.microseconds import instant_at
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -65,14 +64,16 @@ class SparkEngine:
         days = {*self._plan.days_of(piece), *(day for one in pieces for day in one.days)}
         job = MergeJob(self._staging, pieces, sorted(days), self._plan.bounds(piece))
         tasks = len(job.tasks)
-        told = collect(
-            self._spark.range(0, tasks, 1, max(tasks, 1)),
-            job.run,
-            lambda done: progress(
-                f"{self._plan.table.name}: {done} of {tasks} groups of days",
-                _STAGING + (1 - _STAGING) * done / tasks,
-            ),
-        )
+        told = []
+        if tasks:
+            told = collect(
+                self._spark.range(0, tasks, 1, tasks),
+                job.run,
+                lambda done: progress(
+                    f"{self._plan.table.name}: {done} of {tasks} groups of days",
+                    _STAGING + (1 - _STAGING) * done / tasks,
+                ),
+            )
         self._staging.clear()
         self._peak_mb = max([self._peak_mb, *(one["peak_mb"] for one in told)])
         return Written(
@@ -98,7 +99,7 @@ class SparkEngine:
     def _stage(self, piece: Interval, progress: Progress) -> BucketAccount:
         from pyspark.sql import functions as sf
 
-        inputs, buckets = self._plan.inputs, self._buckets()
+        inputs, buckets = self._plan.inputs, self._buckets(piece)
         bucket = sf.pmod(sf.xxhash64(*inputs.spec.entity_keys), sf.lit(buckets)).cast("int")
         rows = source_rows(self._spark, inputs, piece).withColumn(BUCKET, bucket)
         told = collect(
@@ -110,9 +111,15 @@ class SparkEngine:
         )
         return sum(map(BucketAccount.from_json, told), BucketAccount())
 
-    def _buckets(self) -> int:
-        """Enough for memory, and for all cores if that is worth it."""
-        rows = sum(footer.rows for footer in self._plan.inputs.footers)
+    def _buckets(self, piece: Interval) -> int:
+        """Enough for memory, and for all cores if that is worth it.
+
+        Counted are the days that are read; what late rows reach before them comes on top.
+        """
+        inputs = self._plan.inputs
+        since = None if piece.start is None else inputs.window_start(piece.start)
+        days = set(inputs.days_known_in(since, piece.end))
+        rows = sum(footer.rows for footer in inputs.footers if footer.day in days)
         at_once = self._spark.sparkContext.defaultParallelism
         most = math.ceil(rows / _FEWEST_ROWS)
         return max(math.ceil(rows / _MOST_ROWS), min(at_once, most), 1)
@@ -122,7 +129,7 @@ class SparkEngine:
         plan, start = self._plan, piece.start
         if start is None or plan.record is None or len(self._built) > 1:
             return
-        window = Interval(instant_at(plan.inputs.window_start_us(start)), start)
+        window = Interval(plan.inputs.window_start(start), start)
         if changed := plan.record.first_change(self._account.before, window):
             self._staging.clear()
             raise BuildError.changed_before(plan.table.name, start, changed)

@@ -56,7 +56,7 @@ class SparkError(LockstepError):
     def failed(cls, what: str, cause: Exception) -> SparkError:
         return cls(
             f"Spark failed while it {what} ({_first_line(cause)})",
-            next_step="see what Java printed above; the table is as it was, so run it again",
+            next_step="see what Java printed above, and run it again: that ends what was begun",
         )
 
 

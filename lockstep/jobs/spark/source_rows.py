@@ -18,7 +18,7 @@ from lockstep.jobs.spark.s3a import hadoop_path
 from lockstep.jobs.spark.schema import spark_schema
 from lockstep.lake.errors import LakeError
 from lockstep.lake.table import LakeTable
-from lockstep.windows.microseconds import instant_at, microseconds
+from lockstep.windows.microseconds import microseconds
 from lockstep.windows.spec import CREATED_TIMESTAMP, DELETED, EVENT_TIMESTAMP
 
 if TYPE_CHECKING:
@@ -36,12 +36,12 @@ def source_rows(spark: SparkSession, source: Inputs, interval: Interval) -> Data
         SparkError: a column has a type that Spark does not read exactly.
     """
     start, end = interval.start, interval.end
-    since = None if start is None else instant_at(source.window_start_us(start))
+    since = None if start is None else source.window_start(start)
     rows = _read(spark, source, source.days_known_in(since, end))
-    rows = rows.filter(_known() < _instant(end))
+    rows = rows.filter(_or_unknown(_known() < _instant(end)))
     if start is None or since is None:
         return rows
-    rows = rows.filter(_known() >= _instant(since))
+    rows = rows.filter(_or_unknown(_known() >= _instant(since)))
     may_be_late = any(midnight_of(day) < start for day in source.days_known_in(start, end))
     return _with_older(rows, source, start, since) if may_be_late else rows
 
@@ -62,7 +62,9 @@ def unchanged(source: Inputs, interval: Interval) -> Iterator[None]:
         LakeError: a partition that was read has been replaced, or cannot be read.
     """
     table = source.table
-    keys = [table.part(day) for day in source.days_known_in(None, interval.end)]
+    start = interval.start
+    since = None if start is None else source.window_start(start)
+    keys = [table.part(day) for day in source.days_known_in(since, interval.end)]
     before = _versions(table, keys)
     try:
         yield
@@ -113,6 +115,13 @@ def _known() -> Column:
     from pyspark.sql import functions as sf
 
     return sf.greatest(EVENT_TIMESTAMP, CREATED_TIMESTAMP)
+
+
+def _or_unknown(condition: Column) -> Column:
+    """Also for rows without any time, which their task refuses."""
+    from pyspark.sql import functions as sf
+
+    return sf.coalesce(condition, sf.lit(True))
 
 
 def _instant(instant: datetime) -> Column:

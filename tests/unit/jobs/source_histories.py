@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from lockstep.contract.clock import FixedClock
 from lockstep.jobs.arrivals import HOUR_US
 from lockstep.jobs.build import build
+from lockstep.jobs.content_hash import content_hash
 from lockstep.jobs.local import LocalEngine
 from lockstep.jobs.receipt import BuildReceipt
 from lockstep.lake.lake import Lake
@@ -134,4 +135,9 @@ def files(lake: Lake, spec: WindowSpec) -> dict[str, bytes]:
     """What stands in the table's folder, but for the receipts and the record that has one."""
     prefix = f"{spec.table}/"
     keys = [key for key in lake.list(prefix) if "_receipts/" not in key]
-    return {key: lake.read_bytes(key) for key in keys if not key.endswith("_table.json")}
+    found = {key: lake.read_bytes(key) for key in keys if not key.endswith("_table.json")}
+    for key in found:
+        if key.endswith("_state.parquet"):
+            # Its footer has the versions of the source's objects, which are each lake's own.
+            found[key] = content_hash(lake.read_parquet(key)).encode()
+    return found

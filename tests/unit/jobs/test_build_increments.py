@@ -76,12 +76,14 @@ def test_pieces_of_any_size_give_the_same_bytes(
 def test_building_any_interval_again_changes_nothing(
     rows: list[Row], spec: WindowSpec, bounds: list[int], data: st.DataObject
 ) -> None:
-    start, end = bounds[0], data.draw(st.sampled_from([*bounds[1:], END]))
-    assume(start < end)
+    start, end = bounds[0], data.draw(st.sampled_from([*bounds[1:], END, None]))
+    assume(end is None or start < end)
+    assume(start < END)
     with lake_of(rows) as lake:
         built(lake, spec, end=END)
         before, horizon = files(lake, spec), lake.table(spec.table).horizon()
-        (receipt,) = built(lake, spec, start=start, end=end)
+        interval = {"start": start} if end is None else {"start": start, "end": end}
+        (receipt,) = built(lake, spec, **interval)
         assert files(lake, spec) == before
         assert lake.table(spec.table).horizon() == horizon
         assert receipt.stale_days == ()
@@ -108,9 +110,9 @@ def test_rows_that_reach_the_lake_day_by_day_give_a_whole_build(
 
 
 @FEW
-@given(histories(), histories(most=3), specs, hours)
+@given(histories(), histories(most=3), specs, hours, st.booleans())
 def test_a_cascade_after_a_backfill_is_a_whole_build(
-    rows: list[Row], backfill: list[Row], spec: WindowSpec, start: int
+    rows: list[Row], backfill: list[Row], spec: WindowSpec, start: int, default_end: bool
 ) -> None:
     first = min(row.known for row in backfill) // HOUR_US
     assume(first < END)
@@ -118,6 +120,7 @@ def test_a_cascade_after_a_backfill_is_a_whole_build(
     with lake_of(rows) as lake:
         built(lake, spec, end=END)
         write_source(lake, rows + backfill)
-        (receipt,) = built(lake, spec, start=start, end=first + 1, cascade=True)
+        end = {} if default_end else {"end": first + 1}
+        (receipt,) = built(lake, spec, start=start, cascade=True, **end)
         assert receipt.stale_days == ()
         assert files(lake, spec) == whole(rows + backfill, spec, END)

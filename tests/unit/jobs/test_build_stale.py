@@ -27,6 +27,7 @@ from lockstep.contract.clock import FixedClock
 from lockstep.jobs import table_build
 from lockstep.jobs.arrivals import HOUR_US
 from lockstep.jobs.build import build
+from lockstep.jobs.content_hash import content_hash
 from lockstep.jobs.errors import BuildError
 from lockstep.jobs.record import read_record
 from lockstep.lake.lake import Lake
@@ -71,9 +72,21 @@ def test_an_interval_without_an_instant_is_refused(lake: Lake, end: int) -> None
 def test_the_default_end_is_that_of_the_source(lake: Lake) -> None:
     (receipt,) = built(lake, STEPS, start=120)
     assert receipt.end == (T0 + 121 * HOUR + 2 * TICK).isoformat()
+
+
+def test_the_default_end_is_not_before_that_of_the_table(lake: Lake) -> None:
+    """A row that came in the hour of the newest event is seen, though that hour is not over."""
     built(lake, STEPS, end=144)
-    with pytest.raises(BuildError, match="--start 2018-04-07 00:00 and the end 2018-04-06 01:00"):
+    with pytest.raises(BuildError, match="--start 2018-04-07 00:00 and the end 2018-04-07 00:00"):
         built(lake, STEPS, start=144)
+    late = Row("a", 2, 5 * DAY_US, 121 * HOUR_US, 3)
+    write_source(lake, [*ROWS, late])
+    (receipt,) = built(lake, STEPS, start=120)
+    assert receipt.end == (T0 + 144 * HOUR).isoformat()
+    expected = Lake.at(Path(lake.uri) / "expected")
+    write_source(expected, [*ROWS, late])
+    built(expected, STEPS, end=144)
+    assert files(lake, STEPS) == files(expected, STEPS)
 
 
 def test_another_definition_is_built_whole(lake: Lake) -> None:
@@ -136,6 +149,45 @@ def test_rows_that_changed_before_the_start_are_named(lake: Lake) -> None:
     with pytest.raises(BuildError, match=r"from 2018-04-02 00:00 on .* --start .*02T00:00 --casc"):
         built(lake, STEPS, start=48, end=72)
     assert lake.table(STEPS.table).horizon() == T0 + 120 * HOUR
+
+
+def test_a_day_that_is_gone_is_built_whole(lake: Lake) -> None:
+    built(lake, STEPS, end=132)
+    before = files(lake, STEPS)
+    table = lake.table(STEPS.table)
+    table.drop_days([(T0 + 120 * HOUR).date()])
+    with pytest.raises(BuildError, match="2018-04-06 of bank/steps is gone, .* --start 2018-04-06"):
+        built(lake, STEPS, start=126, end=132)
+    with pytest.raises(BuildError, match="2018-04-06 of bank/steps is gone"):
+        built(lake, STEPS, start=96, end=126)
+    built(lake, STEPS, start=120)
+    assert files(lake, STEPS) == before
+
+
+def test_a_piece_keeps_the_record_of_those_before_it(lake: Lake) -> None:
+    """A late row of the first day reaches a new one before it; the second day has new rows."""
+    late = Row("b", 9, 60 * HOUR_US, 97 * HOUR_US, 1)
+    write_source(lake, [*ROWS, late])
+    built(lake, STEPS, end=144)
+    old, new = (
+        Row("b", 9, 50 * HOUR_US, 50 * HOUR_US, 4),
+        Row("b", 9, 121 * HOUR_US, 121 * HOUR_US, 2),
+    )
+    write_source(lake, [*ROWS, late, old, new])
+    built(lake, STEPS, start=96, end=144, most_steps=5)
+    table = lake.table(STEPS.table)
+    record = read_record(table)
+    assert record is not None
+    for day in table.days()[4:]:
+        assert record.partitions[day].sha256 == content_hash(table.read_day(day)), day
+
+
+def test_a_state_does_not_hide_a_backfill_but_knows_an_untouched_day(lake: Lake) -> None:
+    write_source(lake, ROWS)  # the same rows in other objects
+    built(lake, STEPS, start=120, end=132)
+    write_source(lake, [*ROWS, Row("a", 1, 120 * HOUR_US + 7, 120 * HOUR_US + 7, 3)])
+    with pytest.raises(BuildError, match="from 2018-04-06 00:00 on has changed"):
+        built(lake, STEPS, start=132, end=144)
 
 
 def test_an_increment_does_not_read_the_history(lake: Lake) -> None:

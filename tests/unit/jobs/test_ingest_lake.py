@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
@@ -11,13 +12,17 @@ from polars.testing import assert_frame_equal
 from power_cut import PowerCutError, power_cut
 from raw_transactions import START, good_rows, spoiled, write_csv, write_parquet
 
+from feature_repo.windows.fraud import CUSTOMER_WINDOWS
 from lockstep.jobs.ingest.errors import IngestError
 from lockstep.jobs.ingest.fraud import ingest_spec
 from lockstep.jobs.ingest.receipt import IngestReceipt
 from lockstep.jobs.ingest.rejected import RejectedTable
 from lockstep.jobs.ingest.run import ingest
+from lockstep.jobs.source import open_source
 from lockstep.lake.errors import LakeError
+from lockstep.lake.facts import scan_facts
 from lockstep.lake.lake import Lake
+from lockstep.lake.stage import Stage
 
 NAMES = ("fraud/transactions", "fraud/verdicts")
 REJECTED = "fraud/transactions_rejected"
@@ -220,6 +225,29 @@ def test_an_ingest_of_something_else_completes_a_committed_one(lake: Path, write
     assert len(Lake.at(lake).table(NAMES[0]).metadata()["ingests"]) == 2
 
 
+@pytest.mark.parametrize("writes", range(5, 12))
+def test_half_an_ingest_is_not_read(lake: Path, writes: int) -> None:
+    """Between the commit and the last merge some days have the new facts and others do not."""
+    add(good_rows(4), lake)
+    path = write_parquet(lake.parent / "rest.parquet", good_rows(14))
+    with pytest.raises(PowerCutError), power_cut(writes):
+        ingest(ingest_spec(), path, lake=Lake.at(lake))
+    table = Lake.at(lake).table(NAMES[0])
+    committed = Stage.unmerged(table)
+    with pytest.raises(LakeError, match="under way or broke off") if committed else nullcontext():
+        assert len(table.collect(scan_facts(table))) == 4
+    with pytest.raises(LakeError, match="under way or broke off") if committed else nullcontext():
+        assert open_source(Lake.at(lake), CUSTOMER_WINDOWS).footers
+    add(good_rows(1), lake)
+    assert len(table.collect(scan_facts(table))) == (14 if committed else 4)
+
+
+def test_an_ingest_that_finds_everything_there_keeps_the_receipt(lake: Path) -> None:
+    first, again = add(good_rows(3), lake), add(good_rows(3), lake)
+    kept = Lake.at(lake).table(NAMES[0]).metadata()["ingests"][first.source_sha256[:16]]
+    assert (kept["accepted"], again.accepted) == (3, 0)
+
+
 def test_a_conflict_with_half_an_ingest_adds_to_neither_table(lake: Path) -> None:
     rows = good_rows(3)
     add(rows, lake)
@@ -281,9 +309,11 @@ def test_only_days_with_new_rows_are_rewritten(lake: Path) -> None:
     assert [day for day in parts if before[day] != after[day]] == [date(2018, 4, 3)]
 
 
-def test_a_broken_partition_stops_the_ingest_before_it_writes(lake: Path) -> None:
+@pytest.mark.parametrize("day", [0, 1])
+def test_a_broken_partition_stops_the_ingest_before_it_writes(lake: Path, day: int) -> None:
     add(good_rows(9), lake)
-    broken = lake / Lake.at(lake).table(NAMES[0]).part(date(2018, 4, 2))
+    table = Lake.at(lake).table(NAMES[0])
+    broken = lake / table.part(table.days()[day])
     broken.write_bytes(b"PAR1 and nothing else")
     before = {part: part.stat().st_ino for part in lake.rglob("*")}
     with pytest.raises(LakeError, match="cannot be read as parquet"):

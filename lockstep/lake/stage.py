@@ -3,10 +3,11 @@
     <lake>/fraud/_staging/<source>/fraud/transactions/00000.parquet
     <lake>/fraud/_staging/<source>/_committed.json
 
-The commit is the instant at which an ingest happens. Before it no table is touched, and
-what was staged is dropped by the next ingest; after it the next ingest, whatever its
-source, first merges what an interruption left over. So an id never has half a correction
-when new rows are compared with it. One ingest of a use case runs at a time.
+The commit is the instant at which an ingest happens. Before it no table of facts is
+touched, and what was staged is dropped by the next ingest; after it the next ingest,
+whatever its source, first merges what an interruption left over. Until all is merged, who
+reads a table as a whole refuses it: some days could have half of a correction. One ingest
+of a use case runs at a time.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from typing import Any
 import polars as pl
 
 from lockstep.lake.lake import Lake
+from lockstep.lake.table import LakeTable
 
 _COMMIT = "_committed.json"
 
@@ -37,6 +39,15 @@ class Stage:
         root = f"{use_case}/_staging/"
         keys = {key.removeprefix(root).partition("/")[0] for key in lake.list(root)}
         return [cls(lake, use_case, key) for key in sorted(keys)]
+
+    @classmethod
+    def unmerged(cls, table: LakeTable) -> bool:
+        """Whether a committed ingest is not yet in all the days of its tables, `table` among them.
+
+        It is under way, or it was interrupted.
+        """
+        use_case = table.name.rpartition("/")[0]
+        return any(stage.account() for stage in cls.left_over(table.lake, use_case))
 
     def put(self, name: str, number: int, rows: pl.DataFrame) -> None:
         """Writes one piece of what `name` gets."""
