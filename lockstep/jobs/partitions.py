@@ -10,9 +10,9 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from lockstep.jobs.content_hash import content_hash
 from lockstep.jobs.errors import BuildError
 from lockstep.jobs.interval import midnight_of
+from lockstep.lake.content_hash import content_hash
 from lockstep.lake.table import LakeTable
 from lockstep.windows.final import became_final
 from lockstep.windows.microseconds import microseconds

@@ -8,6 +8,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
 from uuid import uuid4
@@ -20,6 +21,8 @@ from lockstep.lake.objects import Objects
 from lockstep.lake.parquet import collect
 
 if TYPE_CHECKING:
+    import pyarrow as pa
+
     from lockstep.lake.table import LakeTable
 
 
@@ -153,6 +156,27 @@ class Lake:
         frame.write_parquet(buffer, compression="zstd", compression_level=1, metadata=metadata)
         self.write_bytes(key, buffer.getvalue())
         return buffer.getbuffer().nbytes
+
+    def write_parquet_batches(self, key: str, batches: Iterable[pa.Table]) -> int:
+        """The size in bytes of the object, once it holds the tables one after another; atomic.
+
+        They have one schema, and there is at least one. Memory follows the largest of them:
+        the object is made in a local file first.
+        """
+        import pyarrow.parquet as pq
+
+        with TemporaryDirectory(prefix="lockstep-") as folder:
+            path, writer = Path(folder) / "object.parquet", None
+            try:
+                for batch in batches:
+                    writer = writer or pq.ParquetWriter(path, batch.schema, compression="zstd")
+                    writer.write_table(batch)
+            finally:
+                if writer:
+                    writer.close()
+            with path.open("rb") as file:
+                self._objects.write_file(key, file)
+            return path.stat().st_size
 
     def preflight(self) -> None:
         """Returns when the lake can be listed, read, written and deleted from.

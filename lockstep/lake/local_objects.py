@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import os
+import shutil
 import uuid
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
@@ -13,6 +15,7 @@ from typing import Any, BinaryIO
 from lockstep.lake.errors import NoObjectError
 
 _TRIES = 100
+_COPIED_AT_ONCE = 16 * 2**20
 
 
 @dataclass(frozen=True)
@@ -57,13 +60,16 @@ class LocalObjects:
             raise NoObjectError.at(str(self.root / key)) from None
 
     def write_bytes(self, key: str, data: bytes) -> None:
+        self.write_file(key, io.BytesIO(data))
+
+    def write_file(self, key: str, file: BinaryIO) -> None:
         target = self.root / key
         temporary = target.with_name(f".{uuid.uuid4().hex}.tmp")
         try:
-            with _open_new(temporary) as file:
-                file.write(data)
-                file.flush()
-                os.fsync(file.fileno())
+            with _open_new(temporary) as copy:
+                shutil.copyfileobj(file, copy, _COPIED_AT_ONCE)
+                copy.flush()
+                os.fsync(copy.fileno())
             os.replace(temporary, target)  # noqa: PTH105  the atomic rename is the point
         finally:
             temporary.unlink(missing_ok=True)

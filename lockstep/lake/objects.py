@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Any, Protocol
+from typing import Any, BinaryIO, Protocol
 
 
 class Objects(Protocol):
@@ -22,6 +22,8 @@ class Objects(Protocol):
     def read_chunks(self, key: str, size: int) -> Iterator[bytes]: ...
 
     def write_bytes(self, key: str, data: bytes) -> None: ...
+
+    def write_file(self, key: str, file: BinaryIO) -> None: ...
 
     def delete(self, keys: Sequence[str]) -> None: ...
 

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 from lockstep.lake.s3_errors import S3Error, s3_errors
 
@@ -78,6 +78,10 @@ class S3Objects:
     def write_bytes(self, key: str, data: bytes) -> None:
         with self._errors("write", key):
             self._client.put_object(Bucket=self.bucket, Key=self._full(key), Body=data)
+
+    def write_file(self, key: str, file: BinaryIO) -> None:
+        with self._errors("write", key):
+            self._client.put_object(Bucket=self.bucket, Key=self._full(key), Body=file)
 
     def delete(self, keys: Sequence[str]) -> None:
         for first in range(0, len(keys), _DELETED_AT_ONCE):

@@ -6,6 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 Int64s = npt.NDArray[np.int64]
+Booleans = npt.NDArray[np.bool_]
 
 
 def last_at_most(values: Int64s, starts: Int64s, limits: Int64s) -> Int64s:

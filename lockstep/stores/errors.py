@@ -24,7 +24,22 @@ class EntityFrameError(PluginError):
     def wrong_kind(cls, got: object) -> EntityFrameError:
         return cls(
             f"the entity frame is {type(got).__name__}, expected a pandas, Arrow or Polars table",
-            next_step="load the rows first; SQL and date ranges without entities are not read",
+            next_step="load the rows first; date ranges without entities are not read",
+        )
+
+    @classmethod
+    def no_parquet(cls, address: str) -> EntityFrameError:
+        return cls(
+            f"there is no parquet at {address[:200]} with entity rows",
+            next_step="give a table, or the path of a parquet file or folder; SQL is not read",
+        )
+
+    @classmethod
+    def no_request_data(cls, missing: Iterable[str], got: Sequence[str]) -> EntityFrameError:
+        return cls(
+            f"the entity frame lacks the request data {sorted(missing)[:5]}; "
+            f"it has {list(got)[:12]}",
+            next_step="add what the on-demand views take of a request",
         )
 
     @classmethod
@@ -104,6 +119,20 @@ class SourceError(PluginError):
         )
 
     @classmethod
+    def other_rows(cls, address: str, cause: Exception) -> SourceError:
+        return cls(
+            f"the rows do not fit the columns of {address} ({cause})",
+            next_step="give every column the type that is declared",
+        )
+
+    @classmethod
+    def built_elsewhere(cls, address: str) -> SourceError:
+        return cls(
+            f"{address} has partitions by day, which are built or ingested as a whole",
+            next_step="ingest the events instead, and build; or push to the online store only",
+        )
+
+    @classmethod
     def unsupported(cls, source: object, expected: str) -> SourceError:
         return cls(
             f"the data source {source} cannot be read, expected {expected}",
@@ -147,6 +176,13 @@ class EntityKeyError(PluginError):
         )
 
     @classmethod
+    def nulls(cls, column: str, count: int) -> EntityKeyError:
+        return cls(
+            f"the join key {column!r} has {count:,} nulls, expected none",
+            next_step="drop those rows: an entity without an id cannot be asked for",
+        )
+
+    @classmethod
     def wrong_value(cls, column: str, got: object, expected: str) -> EntityKeyError:
         return cls(
             f"{column} is {got!r}, expected {expected}",
@@ -172,6 +208,20 @@ class ReadPlanError(PluginError):
         )
 
     @classmethod
+    def not_read(cls, missing: Iterable[str], got: Sequence[str]) -> ReadPlanError:
+        return cls(
+            f"the features {sorted(missing)[:5]} are not read; there are {list(got)[:12]}",
+            next_step="order only features that the plan was compiled with",
+        )
+
+    @classmethod
+    def no_number(cls, feature: str, got: object) -> ReadPlanError:
+        return cls(
+            f"the feature {feature!r} is {got}, expected a number or a truth value",
+            next_step="leave it out of the vectors, or `read` it",
+        )
+
+    @classmethod
     def bad_key_type(cls, key: str, got: object) -> ReadPlanError:
         return cls(
             f"the join key {key!r} is {got}, expected an integer, string, bytes or time",
@@ -187,6 +237,13 @@ class StoreUnavailableError(PluginError):
         return cls(
             f"Redis at {without_password(url)} does not serve ({cause})",
             next_step="run `lockstep redis start`, or set REDIS_URL to a Redis that is up",
+        )
+
+    @classmethod
+    def not_permitted(cls, url: str, cause: Exception) -> StoreUnavailableError:
+        return cls(
+            f"the user of Redis at {without_password(url)} may not do this ({cause})",
+            next_step="grant what docs/online.md lists, or use the address of another user",
         )
 
     @classmethod

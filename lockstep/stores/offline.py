@@ -4,39 +4,47 @@
       type: lockstep.stores.offline.LockstepOfflineStore
       exclude_created_after: true      # off by default, as in Feast
       lake: ../.lockstep/lake          # default: this repository, as in Feast
+      memory_mb: 2000                  # what steps and joined rows may take at once
 
-Exactly one row out per entity row, in order. Rows created after T are not seen where
-`exclude_created_after` or `filter_by_created_timestamp` says so; an entity frame may
-move that limit with a column `known_as_of` (not before event_timestamp): what would be
-known of T later on.
+Exactly one row out per entity row, in order. Entities are pandas, Arrow or Polars, or the
+path of parquet. Rows created after T are not seen where `exclude_created_after` or
+`filter_by_created_timestamp` says so; an entity frame may move that limit with a column
+`known_as_of` (not before event_timestamp): what would be known of T later on.
 """
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 import polars as pl
+import pyarrow as pa
 from feast import FeatureView, OnDemandFeatureView, RepoConfig
 from feast.data_source import DataSource
+from feast.feature_logging import LoggingConfig, LoggingSource
 from feast.feature_view import DUMMY_ENTITY_ID, DUMMY_ENTITY_VAL
-from feast.infra.offline_stores.offline_store import OfflineStore, RetrievalJob, RetrievalMetadata
+from feast.infra.offline_stores.file_source import FileLoggingDestination
+from feast.infra.offline_stores.offline_store import OfflineStore, RetrievalJob
 from feast.infra.registry.base_registry import BaseRegistry
 from feast.repo_config import FeastConfigBaseModel
+from feast.types import from_value_type
 from feast.utils import _get_requested_feature_views_to_features_dict
+from pydantic import PositiveInt
 
-from lockstep.stores.asof import KNOWN_AS_OF
-from lockstep.stores.entity_frame import entity_frame
+from lockstep.stores.entity_frame import entity_frame, request_columns
 from lockstep.stores.errors import EntityFrameError, ReadPlanError, SourceError
+from lockstep.stores.historical_job import HistoricalJob, joined_metadata
+from lockstep.stores.historical_join import HistoricalJoin
 from lockstep.stores.locations import lake_of
 from lockstep.stores.newest import newest_per_key
+from lockstep.stores.offline_writes import append_logs, append_rows
 from lockstep.stores.retrieval_job import LockstepRetrievalJob, arrow_table
 from lockstep.stores.source_table import SourceTable
 from lockstep.stores.view_join import ViewJoin
 from lockstep.stores.view_table import ViewTable
-from lockstep.windows.spec import EVENT_TIMESTAMP
 
 logger = logging.getLogger(__name__)
 
@@ -47,6 +55,7 @@ class LockstepOfflineStoreConfig(FeastConfigBaseModel):  # type: ignore[misc]  #
     type: str = "lockstep.stores.offline.LockstepOfflineStore"
     exclude_created_after: bool = False
     lake: str | None = None
+    memory_mb: PositiveInt = 2000
 
 
 class LockstepOfflineStore(OfflineStore):  # type: ignore[misc]  # Feast ships no types
@@ -72,17 +81,19 @@ class LockstepOfflineStore(OfflineStore):  # type: ignore[misc]  # Feast ships n
             EntityFrameError: not a table, or a key or time is absent or of another type.
             ReadPlanError: two views have a feature of one name; ask for full names.
         """
-        entities = entity_frame(entity_df)
+        entities = entity_frame(entity_df, lake=lake_of(config))
         on_demand = OnDemandFeatureView.get_requested_odfvs(feature_refs, project, registry)
         joins = _view_joins(config, feature_views, feature_refs, on_demand, full_feature_names)
-        _check(entities, joins)
+        _check(entities, joins, on_demand)
         exclude = filter_by_created_timestamp or config.offline_store.exclude_created_after
-        return LockstepRetrievalJob(
-            lambda: _joined(entities, joins, exclude=exclude),
+        return HistoricalJob(
+            HistoricalJoin(
+                entities, joins, exclude=exclude, memory_mb=config.offline_store.memory_mb
+            ),
             lake=lake_of(config),
             full_feature_names=full_feature_names,
-            on_demand_feature_views=on_demand,
-            metadata=_metadata(entities, feature_refs),
+            on_demand=on_demand,
+            metadata=joined_metadata(entities, feature_refs),
         )
 
     @staticmethod
@@ -135,6 +146,45 @@ class LockstepOfflineStore(OfflineStore):  # type: ignore[misc]  # Feast ships n
 
         return LockstepRetrievalJob(evaluate, lake=lake_of(config))
 
+    @staticmethod
+    def write_logged_features(
+        config: RepoConfig,
+        data: pa.Table | Path,
+        source: LoggingSource,
+        logging_config: LoggingConfig,
+        registry: BaseRegistry,
+    ) -> None:
+        """Adds the logs to the folder of their `FileLoggingDestination`.
+
+        Raises:
+            SourceError: another kind of destination, or logs of other columns.
+        """
+        destination = logging_config.destination
+        if not isinstance(destination, FileLoggingDestination):
+            raise SourceError.unsupported(type(destination).__name__, "FileLoggingDestination")
+        append_logs(
+            SourceTable.of(destination.to_data_source(), lake_of(config)),
+            data,
+            source.get_schema(registry),
+            partition_by=destination.partition_by or (),
+        )
+
+    @staticmethod
+    def offline_write_batch(
+        config: RepoConfig,
+        feature_view: FeatureView,
+        table: pa.Table,
+        progress: Callable[[int], Any] | None,
+    ) -> None:
+        """Adds pushed rows to the table of the view.
+
+        Raises:
+            SourceError: rows of other columns, or a table that is built or ingested.
+        """
+        append_rows(SourceTable.of(feature_view.batch_source, lake_of(config)), table)
+        if progress:
+            progress(table.num_rows)
+
     def validate_data_source(self, config: RepoConfig, data_source: DataSource) -> None:
         """Checks a source as far as it can be: a table may be built after `feast apply`.
 
@@ -176,7 +226,9 @@ def _view_joins(
     ]
 
 
-def _check(entities: pl.DataFrame, joins: Sequence[ViewJoin]) -> None:
+def _check(
+    entities: pl.DataFrame, joins: Sequence[ViewJoin], on_demand: Sequence[OnDemandFeatureView]
+) -> None:
     owners: dict[str, str] = {}
     for join in joins:
         join.keys(entities)
@@ -187,23 +239,10 @@ def _check(entities: pl.DataFrame, joins: Sequence[ViewJoin]) -> None:
     taken = owners.keys() & set(entities.columns)
     if taken:
         raise EntityFrameError.name_taken(taken)
-
-
-def _joined(entities: pl.DataFrame, joins: Sequence[ViewJoin], *, exclude: bool) -> pl.DataFrame:
-    rows = entities
-    if exclude and KNOWN_AS_OF not in entities.columns:
-        rows = entities.with_columns(pl.col(EVENT_TIMESTAMP).alias(KNOWN_AS_OF))
-    return pl.concat([entities, *(join.join(rows) for join in joins)], how="horizontal")
-
-
-def _metadata(entities: pl.DataFrame, feature_refs: Sequence[str]) -> RetrievalMetadata:
-    at: Any = entities.get_column(EVENT_TIMESTAMP)
-    return RetrievalMetadata(
-        features=list(feature_refs),
-        keys=[name for name in entities.columns if name != EVENT_TIMESTAMP],
-        min_event_timestamp=at.min(),
-        max_event_timestamp=at.max(),
-    )
+    # Feast itself looks for these in pandas frames only.
+    for view in on_demand:
+        schema = view.get_request_data_schema()
+        request_columns(entities, {name: from_value_type(kind) for name, kind in schema.items()})
 
 
 def _columns(

@@ -39,12 +39,21 @@ class SourceTable:
             raise SourceError.unsupported(type(source).__name__, "a FileSource")
         if not isinstance(source.file_format, ParquetFormat | None):
             raise SourceError.unsupported(source.name, "parquet")
-        path = source.path.rstrip("/")
+        return cls.at(source.path, lake, endpoint=source.s3_endpoint_override or None)
+
+    @classmethod
+    def at(cls, path: str, lake: Lake, *, endpoint: str | None = None) -> SourceTable:
+        """The table at `path`, a path or URI; a relative path is under `lake`.
+
+        Raises:
+            SourceError: it is no place of parquet.
+        """
+        path = path.rstrip("/")
         if "://" not in path and not path.startswith("/"):
             return cls(lake, path)
         folder, _, name = path.rpartition("/")
         with lake_errors():
-            return cls(Lake.at(folder or "/", endpoint=source.s3_endpoint_override or None), name)
+            return cls(Lake.at(folder or "/", endpoint=endpoint), name)
 
     @property
     def address(self) -> str:
@@ -72,6 +81,12 @@ class SourceTable:
         if not files:
             raise SourceError.missing(self.address)
         return files
+
+    def has_days(self) -> bool:
+        """Whether it is a table with day partitions, as builds and ingests write them."""
+        with lake_errors():
+            table = LakeTable(self.lake, self.name)
+            return any(table.is_part(key) for key in self.lake.list(f"{self.name}/"))
 
     def _parts(self) -> list[str]:
         """Somebody else's folder may be cut into days too, but into other files than ours."""

@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 from lockstep.contract.clock import FixedClock
 from lockstep.jobs.arrivals import HOUR_US
 from lockstep.jobs.build import build
-from lockstep.jobs.content_hash import content_hash
 from lockstep.jobs.local import LocalEngine
 from lockstep.jobs.receipt import BuildReceipt
+from lockstep.lake.content_hash import content_hash
 from lockstep.lake.lake import Lake
 from lockstep.windows.functions import FUNCTIONS
 from lockstep.windows.spec import Aggregation, WindowSpec

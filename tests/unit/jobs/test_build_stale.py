@@ -27,9 +27,9 @@ from lockstep.contract.clock import FixedClock
 from lockstep.jobs import table_build
 from lockstep.jobs.arrivals import HOUR_US
 from lockstep.jobs.build import build
-from lockstep.jobs.content_hash import content_hash
 from lockstep.jobs.errors import BuildError
 from lockstep.jobs.record import read_record
+from lockstep.lake.content_hash import content_hash
 from lockstep.lake.lake import Lake
 
 DAY_US = 24 * HOUR_US

@@ -10,11 +10,13 @@ import pyarrow as pa
 import pytest
 from feast.types import Int64
 
+from lockstep.lake.lake import Lake
 from lockstep.stores.entity_frame import entity_frame, key_columns
 from lockstep.stores.errors import EntityFrameError
 
 UTC_NOON = datetime(2018, 4, 1, 12, tzinfo=UTC)
 NOON = UTC_NOON.replace(tzinfo=None)
+LAKE = Lake.at("no-such-lake")
 COLUMNS = {"customer_id": [1], "event_timestamp": [NOON]}
 
 
@@ -32,7 +34,7 @@ COLUMNS = {"customer_id": [1], "event_timestamp": [NOON]}
     ids=["pandas", "pandas-moscow", "arrow", "arrow-ns", "polars"],
 )
 def test_a_frame_of_any_kind_is_polars_in_utc_microseconds(rows: object) -> None:
-    frame = entity_frame(rows)
+    frame = entity_frame(rows, lake=LAKE)
     assert frame.rows() == [(1, UTC_NOON)]
     assert frame.schema["event_timestamp"] == pl.Datetime("us", "UTC")
 
@@ -40,8 +42,7 @@ def test_a_frame_of_any_kind_is_polars_in_utc_microseconds(rows: object) -> None
 @pytest.mark.parametrize(
     ("rows", "message"),
     [
-        ("SELECT 1", "is str, expected a pandas, Arrow or Polars table"),
-        (None, "is NoneType"),
+        (None, "is NoneType, expected a pandas, Arrow or Polars table"),
         (pd.DataFrame({"customer_id": [1]}), r"lacks \['event_timestamp'\]"),
         (pl.DataFrame({"event_timestamp": ["2018-04-01"]}), "String, expected a time"),
         (pd.DataFrame([[1, NOON, 2]], columns=["a", "event_timestamp", "a"]), "same name"),
@@ -51,7 +52,7 @@ def test_a_frame_of_any_kind_is_polars_in_utc_microseconds(rows: object) -> None
 )
 def test_what_is_no_entity_frame_is_refused(rows: object, message: str) -> None:
     with pytest.raises(EntityFrameError, match=message):
-        entity_frame(rows)
+        entity_frame(rows, lake=LAKE)
 
 
 def test_keys_are_renamed_and_typed_as_the_view_has_them() -> None:

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lockstep.jobs.content_hash import content_hash
+from lockstep.lake.content_hash import ContentHash, content_hash
 
 ROWS = pl.DataFrame(
     {
@@ -57,6 +57,15 @@ def test_chunks_do_not_change_it(cuts: list[int], sliced: bool) -> None:
     pieces = [ROWS[a:b] for a, b in zip(bounds, bounds[1:], strict=False)]
     held = pl.concat(pieces, rechunk=False)
     assert content_hash(held[0:3] if sliced else held) == content_hash(ROWS)
+
+
+@given(st.lists(st.integers(0, 3), max_size=4))
+def test_frames_one_after_another_are_one_frame(cuts: list[int]) -> None:
+    bounds = [0, *sorted(cuts), 3]
+    whole = ContentHash(ROWS.schema)
+    for a, b in zip(bounds, bounds[1:], strict=False):
+        whole.update(ROWS[a:b])
+    assert whole.hexdigest() == content_hash(ROWS)
 
 
 def test_nothing_has_a_hash_of_its_columns() -> None:
