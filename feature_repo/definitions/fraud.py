@@ -46,25 +46,34 @@ transaction = RequestSource(
 
 
 def compare_with_card(inputs: dict[str, Any]) -> dict[str, Any]:
-    """Columns in, columns out; an unknown card has no transactions and no mean.
+    """Lists in, lists out; arrays in, arrays out. An unknown card has no transactions.
 
-    Feast runs this source elsewhere: what it needs, it must define or import inside.
+    Null is None in lists and NaN in arrays. Feast runs this source elsewhere: what it
+    needs, it must define or import inside.
     """
-    amounts = inputs["amount_cents"]
-    means = inputs["customer_amount_cents_mean_30d"]
-    hours = [time // 3_600_000_000 for time in inputs["transaction_time_us"]]
+    import numpy as np
+
+    amounts = np.asarray(inputs["amount_cents"], dtype=np.int64)
+    means = np.asarray(inputs["customer_amount_cents_mean_30d"], dtype=np.float64)
+    hours = np.asarray(inputs["transaction_time_us"], dtype=np.int64) // 3_600_000_000
+    to_mean = np.full(len(amounts), np.nan)
+    # A null mean has become NaN, which is not above zero either.
+    np.divide(amounts, means, out=to_mean, where=means > 0)
     outputs = {
         "tx_amount_cents": amounts,
-        "tx_amount_to_mean_30d": [
-            amount / mean if mean else None for amount, mean in zip(amounts, means, strict=True)
-        ],
+        "tx_amount_to_mean_30d": to_mean,
         # 1970-01-01 was a Thursday: day 0 is weekday 3.
-        "tx_is_weekend": [int((hour // 24 + 3) % 7 >= 5) for hour in hours],
-        "tx_is_night": [int(hour % 24 < 7) for hour in hours],
+        "tx_is_weekend": ((hours // 24 + 3) % 7 >= 5).astype(np.int64),
+        "tx_is_night": (hours % 24 < 7).astype(np.int64),
     }
     for window in ("1d", "7d", "30d"):
-        counts = inputs[f"customer_tx_count_{window}"]
-        outputs[f"tx_count_{window}"] = [(count or 0) + 1 for count in counts]
+        counts = np.asarray(inputs[f"customer_tx_count_{window}"], dtype=np.float64)
+        outputs[f"tx_count_{window}"] = np.nan_to_num(counts).astype(np.int64) + 1
+    if isinstance(inputs["amount_cents"], list):
+        return {
+            name: [None if value != value else value for value in column.tolist()]
+            for name, column in outputs.items()
+        }
     return outputs
 
 
@@ -81,6 +90,7 @@ transaction_features = on_demand_feature_view(
         Field(name="tx_is_night", dtype=Int64),
     ],
     mode="python",
+    tags={"columns": "numpy"},
     description="The transaction against its card: counts include it; a night ends at 07:00 UTC.",
 )(compare_with_card)
 

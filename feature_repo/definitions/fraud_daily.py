@@ -7,7 +7,7 @@ from typing import Any
 
 from feast import Entity, FeatureService, FeatureView, Field
 from feast.on_demand_feature_view import on_demand_feature_view
-from feast.types import Float64, Int64
+from feast.types import Float64
 
 from feature_repo.definitions.fraud import customer, terminal, transaction
 from feature_repo.step_view import step_view
@@ -38,24 +38,32 @@ terminal_verdicts_daily = _mart(
 def compare_with_daily(inputs: dict[str, Any]) -> dict[str, Any]:
     """The amount over the smallest and the largest of 30 days, and the time since the last.
 
-    The last is the newest payment known at midnight. Null where there is none. Columns in,
-    columns out. Feast runs this source elsewhere: what it needs, it must define
-    or import inside.
+    The last is the newest payment known at midnight. Lists in, lists out; arrays in, arrays
+    out. Null, where there is none, is None in lists and NaN in arrays. Feast runs this
+    source elsewhere: what it needs, it must define or import inside.
     """
-    amounts, times = inputs["amount_cents"], inputs["transaction_time_us"]
+    import numpy as np
+
+    amounts = np.asarray(inputs["amount_cents"], dtype=np.int64)
+    # Microseconds are below 2^53 until the year 2255: float64 holds them exactly.
+    times = np.asarray(inputs["transaction_time_us"], dtype=np.float64)
     outputs: dict[str, Any] = {}
     for entity in ("customer", "terminal"):
         newest = inputs[f"{entity}_daily_tx_last_event_time_30d"]
-        outputs[f"{entity}_seconds_since_last_tx"] = [
-            None if last is None else (time - last) // 1_000_000
-            for time, last in zip(times, newest, strict=True)
-        ]
+        since_last = times - np.asarray(newest, dtype=np.float64)
+        outputs[f"{entity}_seconds_since_last_tx"] = since_last // 1_000_000
         for extreme in ("min", "max"):
             bounds = inputs[f"{entity}_daily_amount_cents_{extreme}_30d"]
-            outputs[f"tx_amount_to_{entity}_{extreme}_30d"] = [
-                amount / bound if bound else None
-                for amount, bound in zip(amounts, bounds, strict=True)
-            ]
+            bounds = np.asarray(bounds, dtype=np.float64)
+            to_bound = np.full(len(amounts), np.nan)
+            # A null bound has become NaN, which is not above zero either.
+            np.divide(amounts, bounds, out=to_bound, where=bounds > 0)
+            outputs[f"tx_amount_to_{entity}_{extreme}_30d"] = to_bound
+    if isinstance(inputs["amount_cents"], list):
+        return {
+            name: [None if value != value else value for value in column.tolist()]
+            for name, column in outputs.items()
+        }
     return outputs
 
 
@@ -74,11 +82,12 @@ transaction_to_daily = on_demand_feature_view(
             for extreme in ("min", "max")
         ),
         *(
-            Field(name=f"{entity}_seconds_since_last_tx", dtype=Int64)
+            Field(name=f"{entity}_seconds_since_last_tx", dtype=Float64)
             for entity in ("customer", "terminal")
         ),
     ],
     mode="python",
+    tags={"columns": "numpy"},
     description="The transaction against what its card and its terminal did before midnight.",
 )(compare_with_daily)
 

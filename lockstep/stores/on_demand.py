@@ -1,9 +1,10 @@
 """On-demand functions that take whole columns, for many rows as for one.
 
-Feast hands a function of mode "python" lists of Python objects, a second for each half a
-million values. A view tagged `columns: numpy` says that its function takes numpy arrays as
-well as lists, and returns them: integers and booleans as such, with NaN among floats for
-null. What a function returns as NaN is null. The same function serves one request.
+Feast hands a function of mode "python" lists of Python objects, which takes longer for a
+million rows than the join itself. A view tagged `columns: numpy` says that its function
+also takes numpy arrays, and then returns them: numbers as such, but floats with NaN for
+null where a feature has nulls; a NaN that it returns is null. With lists, as Feast and a
+request hand them over, it returns lists.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ import polars as pl
 from feast import OnDemandFeatureView
 
 from lockstep.stores.column_types import declared_type
+from lockstep.stores.errors import EntityFrameError
 
 _TAG = ("columns", "numpy")
 
@@ -36,6 +38,9 @@ def add_columns(
 
     The function sees the columns of its sources under their short names and as
     `<view>__<feature>`, as Feast hands them over, and the request's columns.
+
+    Raises:
+        EntityFrameError: a request column has nulls.
     """
     outputs = view.feature_transformation.udf(_inputs(rows, view))
     types = {field.name: field.dtype for field in view.features}
@@ -52,8 +57,12 @@ def _inputs(rows: pl.DataFrame, view: OnDemandFeatureView) -> dict[str, object]:
             names = (f"{projection.name_to_use()}__{feature.name}", feature.name)
             held = next(name for name in names if name in rows.columns)
             inputs |= dict.fromkeys(names, rows.get_column(held).to_numpy())
-    requested = view.get_request_data_schema()
-    return inputs | {name: rows.get_column(name).to_numpy() for name in requested}
+    for name in view.get_request_data_schema():
+        column = rows.get_column(name)
+        if column.has_nulls():
+            raise EntityFrameError.nulls(name, column.null_count())
+        inputs[name] = column.to_numpy()
+    return inputs
 
 
 def _column(name: str, values: Any, kind: pl.DataType | None) -> pl.Series:
