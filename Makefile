@@ -51,7 +51,7 @@ mlflow: setup ## the MLflow UI, http://127.0.0.1:5000
 	$(RUN)/mlflow ui --host 127.0.0.1 --backend-store-uri sqlite:///.lockstep/mlflow.db
 
 JARS := $(VENV)/share/lockstep/spark-jars
-POM := lockstep/jobs/spark/jars
+POM := lockstep/lake/spark/jars
 spark-jars: setup $(JARS)/.verified ## what Spark needs to read s3:// (once, with Maven)
 $(JARS)/.verified: $(POM)/pom.xml $(POM)/SHA256SUMS
 	@rm -rf $(JARS)

@@ -17,7 +17,7 @@ from pathlib import Path
 from feature_repo.windows.fraud import CUSTOMER_WINDOWS, TERMINAL_WINDOWS
 from lockstep.contract.clock import SystemClock
 from lockstep.jobs.spark.build import build_with_spark
-from lockstep.jobs.spark.session import spark_session
+from lockstep.lake.spark.session import spark_session
 from lockstep.lake.lake import Lake
 lake, times = Lake.at(sys.argv[1]), Path(sys.argv[2])
 spark_session("ours", lake=lake)
@@ -35,7 +35,7 @@ times.with_suffix(".peak").write_text(str(max(receipt.peak_mb for receipt in rec
 """
 _PEER = """
 import sys, time
-from lockstep.jobs.spark.session import spark_session
+from lockstep.lake.spark.session import spark_session
 from lockstep.lake.lake import Lake
 lake, out, times = sys.argv[1:]
 spark = spark_session("peer", lake=Lake.at(lake))

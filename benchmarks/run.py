@@ -24,6 +24,14 @@ NAMES = (
     "build_spark",
     "build_20x",
     "build_increment",
+    "offline_join",
+    "offline_join_20x",
+    "on_demand",
+    "online_read_1",
+    "online_read_100",
+    "online_read_1000",
+    "materialize_steps",
+    "materialize_1m",
     "demo",
 )
 

@@ -42,8 +42,8 @@ class Scorer:
             FutureFeaturesError: the online store holds a step that was not known at T.
             StoreUnavailableError: Redis does not answer.
         """
-        (reads,) = await self.reader.read([entity_ids])
         t_us = microseconds(t)
+        (reads,) = await self.reader.read([entity_ids], [t_us])
         _refuse_unmaterialized(reads)
         _refuse_future(reads, t, t_us)
         values = self.plan.values(statuses(reads.values(), t_us), request_values)

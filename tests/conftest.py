@@ -119,7 +119,7 @@ def redis_url(redis_server: str) -> str:
 @pytest.fixture(scope="session")
 def spark() -> Iterator[SparkSession]:
     """Spark on two cores of this machine for the whole run; later sessions share its JVM."""
-    from lockstep.jobs.spark.session import spark_session
+    from lockstep.lake.spark.session import spark_session
 
     with pytest.MonkeyPatch.context() as environment:
         environment.setenv("LOCKSTEP_SPARK_MASTER", "local[2]")

@@ -71,7 +71,7 @@ def ingest(
 def _engine(name: str, use_case: str, *, lake: Lake, progress: Progress) -> Engine:
     if name == "spark":
         from lockstep.jobs.ingest.spark import SparkEngine
-        from lockstep.jobs.spark.session import spark_session
+        from lockstep.lake.spark.session import spark_session
 
         return SparkEngine(spark_session(f"lockstep ingest {use_case}", lake=lake), progress)
     from lockstep.jobs.ingest.local import LocalEngine

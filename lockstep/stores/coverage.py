@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 _MICROSECOND = timedelta(microseconds=1)
+
+
+def as_aware(instant: datetime) -> datetime:
+    """The instant in UTC; Feast may hand over a naive one, which is UTC."""
+    return instant if instant.tzinfo else instant.replace(tzinfo=UTC)
 
 
 @dataclass(frozen=True)
@@ -27,6 +32,7 @@ class Coverage:
         Nor in the future, which would hide the rows that arrive until then; a table without
         a horizon is taken to be complete up to `now`.
         """
+        start, end = as_aware(start), as_aware(end)
         last = now if horizon is None else min(now, horizon - _MICROSECOND)
         end = min(end, last)
         return cls(min(start, end), end)

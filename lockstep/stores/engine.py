@@ -4,15 +4,20 @@
       type: lockstep.stores.engine.LockstepComputeEngine
       allow_empty: false      # zero rows in the range is an error unless this is true
 
-The newest row of each key is found in the scan and written in batches. A view tagged
-`step_function: true` gets its newest step at END whatever START says, since a step
-holds until the next one; any other view, as in Feast, its newest row from START to END.
-What the registry records is what was covered, see `coverage`.
+The newest row of each key is found in the scan and written in batches, several views at a
+time. A view tagged `step_function: true` gets its newest step at END whatever START says,
+since a step holds until the next one; any other view, as in Feast, its newest row from
+START to END. What the registry records is what was covered, see `coverage`; what became
+visible when stands in the `ledger`, which is also the receipt. With our online store a run
+that goes on from the last one reads what is new since (see `materialization`), and one
+that broke off is gone on with.
 """
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext
 from typing import Any
 
@@ -33,16 +38,23 @@ from pydantic import ValidationError
 
 from lockstep.contract.clock import Clock, SystemClock
 from lockstep.errors import LockstepError
-from lockstep.stores.coverage import Coverage
+from lockstep.stores.coverage import Coverage, as_aware
 from lockstep.stores.errors import MaterializeError
 from lockstep.stores.feast_rows import feast_rows
+from lockstep.stores.lake_errors import lake_errors
+from lockstep.stores.ledger import LedgerRow, append
 from lockstep.stores.locations import lake_of
-from lockstep.stores.newest import newest_per_key
+from lockstep.stores.marks import Marks
+from lockstep.stores.materialization import Materialization, definition_of, is_step_function
+from lockstep.stores.newest_rows import newest_rows
 from lockstep.stores.online import LockstepOnlineStore
+from lockstep.stores.online_writes import WriteCount
 from lockstep.stores.view_table import ViewTable
-from lockstep.windows.spec import CREATED_TIMESTAMP, EVENT_TIMESTAMP
 
-_BATCH = 2000
+logger = logging.getLogger(__name__)
+
+_BATCH = 20_000
+_VIEWS_AT_ONCE = 4
 
 
 class LockstepComputeEngineConfig(FeastConfigBaseModel):  # type: ignore[misc]  # Feast: no types
@@ -53,7 +65,7 @@ class LockstepComputeEngineConfig(FeastConfigBaseModel):  # type: ignore[misc]  
 
 
 class LockstepComputeEngine(ComputeEngine):  # type: ignore[misc]  # Feast ships no types
-    """Materialises in this process, one view after another."""
+    """Materialises in this process, some views at a time."""
 
     def __init__(
         self,
@@ -98,74 +110,130 @@ class LockstepComputeEngine(ComputeEngine):  # type: ignore[misc]  # Feast ships
     ) -> None:
         """Nothing: the engine keeps no resources."""
 
-    def _materialize_one(
-        self, registry: BaseRegistry, task: MaterializationTask, **_: Any
-    ) -> MaterializationJob:
-        """A job that is done, or in ERROR with its exception, which Feast then raises."""
-        job_id = f"{task.feature_view.name}-{task.start_time}-{task.end_time}"
+    def materialize(
+        self,
+        registry: BaseRegistry,
+        tasks: MaterializationTask | list[MaterializationTask],
+        **_: Any,
+    ) -> list[MaterializationJob]:
+        """A job for each task: done, or in ERROR with its exception, which Feast then raises."""
+        tasks = [tasks] if isinstance(tasks, MaterializationTask) else tasks
+        with ThreadPoolExecutor(_VIEWS_AT_ONCE) as pool:
+            outcomes = list(pool.map(self._outcome, tasks))
+        return [
+            self._job(registry, task, outcome)
+            for task, outcome in zip(tasks, outcomes, strict=True)
+        ]
+
+    def _outcome(self, task: MaterializationTask) -> LedgerRow | LockstepError:
         try:
-            covered = self._materialize(task)
+            return self._materialize(task)
         except LockstepError as error:
-            return LocalMaterializationJob(job_id, MaterializationJobStatus.ERROR, error)
-        registry.apply_materialization(task.feature_view, task.project, covered.start, covered.end)
+            return error
+
+    def _job(
+        self, registry: BaseRegistry, task: MaterializationTask, outcome: LedgerRow | LockstepError
+    ) -> MaterializationJob:
+        job_id = f"{task.feature_view.name}-{task.start_time}-{task.end_time}"
+        if isinstance(outcome, LockstepError):
+            return LocalMaterializationJob(job_id, MaterializationJobStatus.ERROR, outcome)
+        start = min(task.start_time, outcome.covered_end)
+        registry.apply_materialization(task.feature_view, task.project, start, outcome.covered_end)
         return LocalMaterializationJob(job_id, MaterializationJobStatus.SUCCEEDED)
 
-    def _materialize(self, task: MaterializationTask) -> Coverage:
-        view = task.feature_view
+    def _materialize(self, task: MaterializationTask) -> LedgerRow:
+        view, started = task.feature_view, self._clock.now()
         _refuse_transformations(view)
         table = ViewTable(view, lake_of(self.repo_config))
         covered = Coverage.of(
-            task.start_time,
-            task.end_time,
-            horizon=table.table.horizon(),
-            now=self._clock.now(),
+            task.start_time, task.end_time, horizon=table.table.horizon(), now=started
         )
-        rows = self._newest(table, covered)
-        if rows.is_empty():
+        marks = self._marks(view)
+        run = Materialization.of(
+            table,
+            covered,
+            excludes_created_after=getattr(
+                self.repo_config.offline_store, "exclude_created_after", False
+            ),
+            past=marks.past(table.lake) if marks else None,
+        )
+        read, count = self._write(run, marks, task.tqdm_builder)
+        if read == 0 and run.past is None:
             self._check_empty(table, covered)
-        self._write(table, rows, task.tqdm_builder)
-        # Last, so that whoever reads the horizon finds the rows that it vouches for.
-        if isinstance(self.online_store, LockstepOnlineStore):
-            self.online_store.advance_horizon(
-                self.repo_config, view, covered.horizon, limit=table.table.horizon()
-            )
-        return covered
+        row = LedgerRow(
+            project=task.project,
+            view=view.name,
+            started=started,
+            finished=self._clock.now(),
+            asked_start=as_aware(task.start_time),
+            asked_end=as_aware(task.end_time),
+            covered_end=covered.end,
+            horizon=covered.horizon,
+            definition=definition_of(view),
+            files=run.files,
+            read=read,
+            written=count.written,
+            older=count.older,
+        )
+        self._record(row, table, marks)
+        return row
 
-    def _newest(self, table: ViewTable, covered: Coverage) -> pl.DataFrame:
-        rows = table.scan(list(table.features)).filter(pl.col(EVENT_TIMESTAMP) <= covered.end)
-        if not _is_step_function(table.view):
-            rows = rows.filter(pl.col(EVENT_TIMESTAMP) >= covered.start)
-        created = None
-        if table.view.batch_source.created_timestamp_column:
-            created = CREATED_TIMESTAMP
-            if getattr(self.repo_config.offline_store, "exclude_created_after", False):
-                known = pl.coalesce(CREATED_TIMESTAMP, EVENT_TIMESTAMP)
-                rows = rows.filter(known <= covered.end)
-        newest = newest_per_key(rows, list(table.keys), event=EVENT_TIMESTAMP, created=created)
-        return table.table.collect(newest, engine="streaming")
+    def _write(
+        self, run: Materialization, marks: Marks | None, bar: Callable[[int], Any] | None
+    ) -> tuple[int, WriteCount]:
+        """How many rows there were, and what the store took of those not yet written before."""
+        done = marks.written_of(run.fingerprint) if marks else 0
+        read, total = 0, WriteCount()
+        for files, chosen in run.reads():
+            for rows in newest_rows(run.table, chosen=chosen, files=files):
+                with bar(len(rows)) if bar else nullcontext() as progress:
+                    for batch in rows.iter_slices(_BATCH):
+                        read += len(batch)
+                        if read > done:
+                            total += self._write_batch(run.table, batch)
+                            if marks:
+                                marks.wrote(run.fingerprint, read)
+                        if progress:
+                            progress.update(len(batch))
+        return read, total
+
+    def _write_batch(self, table: ViewTable, rows: pl.DataFrame) -> WriteCount:
+        store = self.online_store
+        if isinstance(store, LockstepOnlineStore):
+            return store.write_steps(self.repo_config, table.view, table, rows)
+        store.online_write_batch(self.repo_config, table.view, feast_rows(rows, table), None)
+        return WriteCount(written=len(rows))
+
+    def _record(self, row: LedgerRow, table: ViewTable, marks: Marks | None) -> None:
+        """First the ledger, then the store's own mark, last the horizon that vouches for all."""
+        with lake_errors():
+            append(table.lake, row)
+        logger.info(
+            "%s: %d keys, %d written, %d older than what is stored; exact for T < %s; %s",
+            row.view,
+            row.read,
+            row.written,
+            row.older,
+            row.horizon,
+            row.key,
+        )
+        if marks and isinstance(self.online_store, LockstepOnlineStore):
+            marks.finished(row)
+            self.online_store.advance_horizon(
+                self.repo_config, table.view, row.horizon, limit=table.table.horizon()
+            )
+
+    def _marks(self, view: FeatureView) -> Marks | None:
+        if isinstance(self.online_store, LockstepOnlineStore):
+            return Marks(self.online_store, self.repo_config, view)
+        return None
 
     def _check_empty(self, table: ViewTable, covered: Coverage) -> None:
-        asked = _is_step_function(table.view) or not covered.is_empty
+        asked = is_step_function(table.view) or not covered.is_empty
         if asked and not self._options.allow_empty:
             raise MaterializeError.no_rows(
                 table.view.name, table.table.address, covered.start, covered.end
             )
-
-    def _write(
-        self, table: ViewTable, rows: pl.DataFrame, bar: Callable[[int], Any] | None
-    ) -> None:
-        with bar(len(rows)) if bar else nullcontext() as progress:
-            for batch in rows.iter_slices(_BATCH):
-                self.online_store.online_write_batch(
-                    self.repo_config,
-                    table.view,
-                    feast_rows(batch, table),
-                    progress.update if progress else None,
-                )
-
-
-def _is_step_function(view: FeatureView) -> bool:
-    return str((view.tags or {}).get("step_function", "")).lower() == "true"
 
 
 def _refuse_transformations(view: FeatureView) -> None:

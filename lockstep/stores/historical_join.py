@@ -14,14 +14,12 @@ from lockstep.stores.asof import KNOWN_AS_OF
 from lockstep.stores.join_receipt import ViewAccount
 from lockstep.stores.step_history import StepHistory
 from lockstep.stores.time_slices import Slice, time_slices
-from lockstep.stores.view_join import JoinedView, ViewJoin
+from lockstep.stores.view_join import ViewJoin
+from lockstep.stores.view_query import ROW, columns_of
 from lockstep.windows.spec import EVENT_TIMESTAMP
 
-STATUS_SUFFIX = "__status"
-
-_ROW = "__row"
 _NO_TIME = datetime.min.replace(year=2, tzinfo=UTC)
-_ROWS_AT_ONCE = 1_000_000
+ROWS_AT_ONCE = 1_000_000
 
 
 @dataclass(frozen=True)
@@ -52,10 +50,10 @@ class HistoricalJoin:
         """
         parts = [columns for _, columns in self._parts(accounts)]
         if len(parts) == 1:
-            return pl.concat([self.entities, parts[0].drop(_ROW)], how="horizontal")
+            return pl.concat([self.entities, parts[0].drop(ROW)], how="horizontal")
         joined = pl.concat(parts)
-        place = joined.get_column(_ROW).arg_sort()
-        return pl.concat([self.entities, joined.drop(_ROW)[place]], how="horizontal")
+        place = joined.get_column(ROW).arg_sort()
+        return pl.concat([self.entities, joined.drop(ROW)[place]], how="horizontal")
 
     def batches(self, accounts: dict[str, ViewAccount]) -> Iterator[pl.DataFrame]:
         """The rows of `frame`, one frame after another.
@@ -65,7 +63,7 @@ class HistoricalJoin:
         parts = self._parts(accounts)
         if self.entities.get_column(EVENT_TIMESTAMP).is_sorted():
             for rows, columns in parts:
-                yield pl.concat([rows, columns.drop(_ROW)], how="horizontal")
+                yield pl.concat([rows, columns.drop(ROW)], how="horizontal")
             return
         with TemporaryDirectory(prefix="lockstep-join-") as folder:
             files = [
@@ -78,25 +76,32 @@ class HistoricalJoin:
         self, accounts: dict[str, ViewAccount]
     ) -> Iterator[tuple[pl.DataFrame, pl.DataFrame]]:
         """Entity rows, and what they see beside their row numbers; at least one part."""
-        entities = self.entities
-        if self.exclude and KNOWN_AS_OF not in entities.columns:
-            entities = entities.with_columns(pl.col(EVENT_TIMESTAMP).alias(KNOWN_AS_OF))
+        entities = self.limited()
         first, slices = self._slices()
         histories = [
             StepHistory(view, since=view.since(first), excludes_created_after=self.excludes)
             for view in self.views
         ]
         for after, until in slices:
-            rows = entities.with_row_index(_ROW)
+            rows = entities.with_row_index(ROW)
             if len(slices) > 1:
                 rows = rows.filter(_between(after, until))
             joined = [
-                view.join(rows, history.slice(after, until, is_last=until == slices[-1][1]))
+                view.query.join(
+                    view.keyed(rows),
+                    history.slice(after, until, is_last=until == slices[-1][1]),
+                )
                 for view, history in zip(self.views, histories, strict=True)
             ]
             for view, one in zip(self.views, joined, strict=True):
                 accounts[view.name] = accounts.get(view.name, ViewAccount()) + one.account
-            yield rows.select(self.entities.columns), _columns(rows, joined)
+            yield rows.select(self.entities.columns), columns_of(rows, joined)
+
+    def limited(self) -> pl.DataFrame:
+        """The entities, with what they may know where that is limited."""
+        if not self.exclude or KNOWN_AS_OF in self.entities.columns:
+            return self.entities
+        return self.entities.with_columns(pl.col(EVENT_TIMESTAMP).alias(KNOWN_AS_OF))
 
     def _slices(self) -> tuple[datetime, list[Slice]]:
         """The first T, and the slices; without any T nothing needs to be read."""
@@ -113,22 +118,14 @@ def _between(after: datetime | None, until: datetime) -> pl.Expr:
     return at <= until if after is None else (at > after) & (at <= until)
 
 
-def _columns(rows: pl.DataFrame, joined: Sequence[JoinedView]) -> pl.DataFrame:
-    """Row numbers, then each view's values, then its statuses."""
-    frames = [rows.select(_ROW)]
-    for view in joined:
-        frames += [view.values, view.statuses.rename(lambda name: f"{name}{STATUS_SUFFIX}")]
-    return pl.concat(frames, how="horizontal")
-
-
 def _spooled(rows: pl.DataFrame, folder: Path, number: int) -> Path:
     path = folder / f"{number:05d}.parquet"
-    rows.sort(_ROW).write_parquet(path, compression="lz4", row_group_size=100_000)
+    rows.sort(ROW).write_parquet(path, compression="lz4", row_group_size=100_000)
     return path
 
 
 def _in_order(files: list[Path], count: int) -> Iterator[pl.DataFrame]:
     rows = pl.scan_parquet(files)
-    for first in range(0, max(count, 1), _ROWS_AT_ONCE):
-        some = pl.col(_ROW).is_between(first, first + _ROWS_AT_ONCE - 1)
-        yield rows.filter(some).sort(_ROW).drop(_ROW).collect()
+    for first in range(0, max(count, 1), ROWS_AT_ONCE):
+        some = pl.col(ROW).is_between(first, first + ROWS_AT_ONCE - 1)
+        yield rows.filter(some).sort(ROW).drop(ROW).collect()

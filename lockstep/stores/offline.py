@@ -5,6 +5,7 @@
       exclude_created_after: true      # off by default, as in Feast
       lake: ../.lockstep/lake          # default: this repository, as in Feast
       memory_mb: 2000                  # what steps and joined rows may take at once
+      engine: local                    # or spark, for steps that one machine does not hold
 
 Exactly one row out per entity row, in order. Entities are pandas, Arrow or Polars, or the
 path of parquet. Rows created after T are not seen where `exclude_created_after` or
@@ -18,7 +19,7 @@ import logging
 from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import polars as pl
 import pyarrow as pa
@@ -56,6 +57,7 @@ class LockstepOfflineStoreConfig(FeastConfigBaseModel):  # type: ignore[misc]  #
     exclude_created_after: bool = False
     lake: str | None = None
     memory_mb: PositiveInt = 2000
+    engine: Literal["local", "spark"] = "local"
 
 
 class LockstepOfflineStore(OfflineStore):  # type: ignore[misc]  # Feast ships no types
@@ -86,10 +88,11 @@ class LockstepOfflineStore(OfflineStore):  # type: ignore[misc]  # Feast ships n
         joins = _view_joins(config, feature_views, feature_refs, on_demand, full_feature_names)
         _check(entities, joins, on_demand)
         exclude = filter_by_created_timestamp or config.offline_store.exclude_created_after
+        join = _engine(config)(
+            entities, joins, exclude=exclude, memory_mb=config.offline_store.memory_mb
+        )
         return HistoricalJob(
-            HistoricalJoin(
-                entities, joins, exclude=exclude, memory_mb=config.offline_store.memory_mb
-            ),
+            join,
             lake=lake_of(config),
             full_feature_names=full_feature_names,
             on_demand=on_demand,
@@ -207,6 +210,14 @@ class LockstepOfflineStore(OfflineStore):  # type: ignore[misc]  # Feast ships n
         table = SourceTable.of(data_source, lake_of(config))
         schema = arrow_table(table.schema().to_frame()).schema
         return [(field.name, str(field.type)) for field in schema]
+
+
+def _engine(config: RepoConfig) -> type[HistoricalJoin]:
+    if config.offline_store.engine == "local":
+        return HistoricalJoin
+    from lockstep.stores.spark_join import SparkJoin
+
+    return SparkJoin
 
 
 def _view_joins(

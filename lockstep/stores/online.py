@@ -3,41 +3,41 @@
     online_store:
       type: lockstep.stores.online.LockstepOnlineStore
       redis_url: redis://127.0.0.1:6379/0      # default: REDIS_URL, else the embedded server
+      key_ttl_seconds: 86400                   # default: hashes never expire
 
-What it does that Feast's own store does not: an entity that was never written is
-NOT_FOUND; a correction with the same event time and a later created time wins; times
-are exact; a project's deletes touch only that project; each view has a horizon.
+What it does that Feast's own store does not: statuses as of now (an entity that was never
+written is NOT_FOUND, a row older than its view's ttl OUTSIDE_MAX_AGE); a correction with the
+same event time and a later created time wins, whoever writes at once; times are exact; a
+project's deletes touch only that project; each view has a horizon. See docs/online.md.
 """
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Any
 
+import polars as pl
 from feast import Entity, FeatureView, RepoConfig
-from feast.infra.online_stores.helpers import compute_versioned_name
 from feast.infra.online_stores.online_store import OnlineStore
+from feast.infra.supported_async_methods import SupportedAsyncMethods
 from feast.protos.feast.types.EntityKey_pb2 import EntityKey
-from feast.protos.feast.types.Value_pb2 import Value
 from feast.repo_config import FeastConfigBaseModel
 
+from lockstep.contract.clock import Clock, SystemClock
+from lockstep.stores.feast_reads import FeastRead, OnlineRead, ViewQuery, stored_name
+from lockstep.stores.feast_response import FeastResponse, answered, asked
 from lockstep.stores.locations import redis_url
+from lockstep.stores.online_connections import OnlineConnections
 from lockstep.stores.online_deletes import delete_view
-from lockstep.stores.online_rows import FeastRow, online_rows, write_newest
-from lockstep.stores.redis_connection import RedisClient, connect, redis_errors
-from lockstep.stores.redis_layout import (
-    decode_time,
-    entity_key,
-    event_field,
-    feature_field,
-    horizon_key,
-)
+from lockstep.stores.online_rows import FeastRow
+from lockstep.stores.online_writes import WriteCount
+from lockstep.stores.redis_connection import redis_errors
+from lockstep.stores.redis_layout import horizon_key, mark_key
+from lockstep.stores.view_table import ViewTable
+from lockstep.stores.view_writer import ViewWriter
 from lockstep.windows.microseconds import instant_at, microseconds
-
-OnlineRead = tuple[datetime | None, dict[str, Value] | None]
-
-_WRITE_BATCH = 2000
 
 _ADVANCE = """
 local held = tonumber(redis.call('GET', KEYS[1]) or '-1')
@@ -51,13 +51,42 @@ class LockstepOnlineStoreConfig(FeastConfigBaseModel):  # type: ignore[misc]  # 
 
     type: str = "lockstep.stores.online.LockstepOnlineStore"
     redis_url: str | None = None
+    key_ttl_seconds: int | None = None
 
 
 class LockstepOnlineStore(OnlineStore):  # type: ignore[misc]  # Feast ships no types
     """Feast's online store over one Redis."""
 
-    def __init__(self) -> None:
-        self._clients: dict[str, RedisClient] = {}
+    def __init__(self, clock: Clock | None = None) -> None:
+        self._clock = clock or SystemClock()
+        self._connections = OnlineConnections()
+
+    @property
+    def async_supported(self) -> SupportedAsyncMethods:
+        """Both ways."""
+        return SupportedAsyncMethods(read=True, write=True)
+
+    def write_steps(
+        self,
+        config: RepoConfig,
+        view: FeatureView,
+        table: ViewTable,
+        rows: pl.DataFrame,
+        progress: Callable[[int], Any] | None = None,
+    ) -> WriteCount:
+        """Writes rows that `table` scans, one a key, unless Redis holds newer ones.
+
+        By event time, then created time, whoever writes at the same time. What was counted
+        by `progress` is written, in the order of `rows`.
+
+        Raises:
+            EntityKeyError: a key is null.
+            StoreUnavailableError: Redis does not answer, or refuses; the rest is not written.
+        """
+        url = redis_url(config)
+        with redis_errors(url):
+            writer = ViewWriter(self._connections.servers(url), config, view)
+            return writer.write_frame(table, rows, progress)
 
     def online_write_batch(
         self,
@@ -69,15 +98,26 @@ class LockstepOnlineStore(OnlineStore):  # type: ignore[misc]  # Feast ships no 
         """Writes each row unless Redis holds a newer one: by event time, then created time.
 
         Raises:
-            StoreUnavailableError: Redis does not answer.
+            StoreUnavailableError: Redis does not answer, or refuses.
         """
-        url, view = redis_url(config), _name(config, table)
-        for start in range(0, len(data), _WRITE_BATCH):
-            rows = data[start : start + _WRITE_BATCH]
-            with redis_errors(url):
-                write_newest(self._client(url), view, online_rows(config.project, view, rows))
-            if progress:
-                progress(len(rows))
+        url = redis_url(config)
+        with redis_errors(url):
+            writer = ViewWriter(self._connections.servers(url), config, table)
+            writer.write_rows(data, progress)
+
+    async def online_write_batch_async(
+        self,
+        config: RepoConfig,
+        table: FeatureView,
+        data: Sequence[FeastRow],
+        progress: Callable[[int], Any] | None,
+    ) -> None:
+        """The same, in a thread.
+
+        Raises:
+            StoreUnavailableError: Redis does not answer, or refuses.
+        """
+        await asyncio.to_thread(self.online_write_batch, config, table, data, progress)
 
     def online_read(
         self,
@@ -89,19 +129,41 @@ class LockstepOnlineStore(OnlineStore):  # type: ignore[misc]  # Feast ships no 
         """Event time and values for each key, in order; (None, None) where never written.
 
         A null is a Value with nothing in it. A feature that is newer than the row (added
-        since, not materialised yet) is left out, so that Feast says NOT_FOUND.
+        since, not materialised yet) is left out, so that Feast says NOT_FOUND. A row that
+        has outlived the view's ttl has its event time and no values.
 
         Raises:
             StoreUnavailableError: Redis does not answer.
         """
-        url, view = redis_url(config), _name(config, table)
-        names = requested_features or [feature.name for feature in table.features]
-        fields = [event_field(view), *(feature_field(view, name) for name in names)]
-        with redis_errors(url), self._client(url).pipeline(transaction=False) as pipe:
-            for key in entity_keys:
-                pipe.execute_command("HMGET", entity_key(config.project, key), *fields)
-            found = pipe.execute()
-        return [_online_read(names, event, values) for event, *values in found]
+        query = ViewQuery.of(config, table, entity_keys, requested_features)
+        (reads,) = self._ask(config, [query])
+        return [read.row for read in reads]
+
+    async def online_read_async(
+        self,
+        config: RepoConfig,
+        table: FeatureView,
+        entity_keys: Sequence[EntityKey],
+        requested_features: Sequence[str] | None = None,
+    ) -> list[OnlineRead]:
+        """As `online_read`, in any event loop.
+
+        Raises:
+            StoreUnavailableError: Redis does not answer.
+        """
+        query = ViewQuery.of(config, table, entity_keys, requested_features)
+        (reads,) = await self._ask_async(config, [query])
+        return [read.row for read in reads]
+
+    def _read_features_per_fv(self, config: RepoConfig, *request: Any) -> None:
+        """Feast's hook behind `get_online_features`: all views in one round trip."""
+        response = FeastResponse.of(config, *request)
+        response.fill(self._ask(config, response.queries))
+
+    async def _read_features_per_fv_async(self, config: RepoConfig, *request: Any) -> None:
+        """The same for `get_online_features_async`."""
+        response = FeastResponse.of(config, *request)
+        response.fill(await self._ask_async(config, response.queries))
 
     def update(
         self,
@@ -131,9 +193,9 @@ class LockstepOnlineStore(OnlineStore):  # type: ignore[misc]  # Feast ships no 
         for table in tables:
             with redis_errors(url):
                 delete_view(
-                    self._client(url),
+                    self._connections.client(url),
                     config.project,
-                    _name(config, table),
+                    stored_name(config, table),
                     join_keys=table.join_keys,
                     features=[feature.name for feature in table.features],
                 )
@@ -155,11 +217,11 @@ class LockstepOnlineStore(OnlineStore):  # type: ignore[misc]  # Feast ships no 
             StoreUnavailableError: Redis does not answer.
         """
         url = redis_url(config)
-        key = horizon_key(config.project, _name(config, table))
+        key = horizon_key(config.project, stored_name(config, table))
         us = microseconds(horizon)
         limit_us = -1 if limit is None else microseconds(limit)
         with redis_errors(url):
-            self._client(url).execute_command("EVAL", _ADVANCE, 1, key, us, limit_us)
+            self._connections.client(url).execute_command("EVAL", _ADVANCE, 1, key, us, limit_us)
 
     def horizon(self, config: RepoConfig, table: FeatureView) -> datetime | None:
         """The T before which the view's rows are exact; None where nothing was recorded.
@@ -168,28 +230,50 @@ class LockstepOnlineStore(OnlineStore):  # type: ignore[misc]  # Feast ships no 
             StoreUnavailableError: Redis does not answer.
         """
         url = redis_url(config)
-        key = horizon_key(config.project, _name(config, table))
+        key = horizon_key(config.project, stored_name(config, table))
         with redis_errors(url):
-            held = self._client(url).execute_command("GET", key)
+            held = self._connections.client(url).execute_command("GET", key)
         return None if held is None else instant_at(int(held))
 
-    def _client(self, url: str) -> RedisClient:
-        if url not in self._clients:
-            self._clients[url] = connect(url)
-        return self._clients[url]
+    def mark(self, config: RepoConfig, table: FeatureView) -> str | None:
+        """What `set_mark` noted last of the view; None where Redis has nothing.
 
+        Raises:
+            StoreUnavailableError: Redis does not answer.
+        """
+        url = redis_url(config)
+        key = mark_key(config.project, stored_name(config, table))
+        with redis_errors(url):
+            held = self._connections.client(url).execute_command("GET", key)
+        return None if held is None else str(held.decode())
 
-def _online_read(
-    names: Sequence[str], event: bytes | None, values: Sequence[bytes | None]
-) -> OnlineRead:
-    if event is None:
-        return (None, None)
-    read = zip(names, values, strict=True)
-    present = {name: Value.FromString(data) for name, data in read if data is not None}
-    return (instant_at(decode_time(event)), present)
+    def set_mark(self, config: RepoConfig, table: FeatureView, text: str) -> None:
+        """Notes what a materialisation has done, beside the rows that it wrote.
 
+        Raises:
+            StoreUnavailableError: Redis does not answer.
+        """
+        url = redis_url(config)
+        key = mark_key(config.project, stored_name(config, table))
+        with redis_errors(url):
+            self._connections.client(url).execute_command("SET", key, text)
 
-def _name(config: RepoConfig, table: FeatureView) -> str:
-    """The view's name in Redis; Feast's versioning, where it is on, adds to it."""
-    versioned = config.registry.enable_online_feature_view_versioning
-    return str(compute_versioned_name(table, versioned))
+    async def close(self) -> None:
+        """Ends the connections; Feast's server calls it when it stops."""
+        await self._connections.close()
+
+    def _ask(self, config: RepoConfig, queries: Sequence[ViewQuery]) -> list[list[FeastRead]]:
+        url = redis_url(config)
+        keys, commands = asked(queries)
+        with redis_errors(url):
+            replies = self._connections.servers(url).ask(keys, commands)
+        return answered(queries, replies, microseconds(self._clock.now()))
+
+    async def _ask_async(
+        self, config: RepoConfig, queries: Sequence[ViewQuery]
+    ) -> list[list[FeastRead]]:
+        url = redis_url(config)
+        keys, commands = asked(queries)
+        with redis_errors(url):
+            replies = await self._connections.of_loop(url).ask(keys, commands)
+        return answered(queries, replies, microseconds(self._clock.now()))

@@ -13,6 +13,9 @@ from lockstep.stores.redis_layout import (
     feature_field,
     horizon_key,
     key_prefix,
+    mark_key,
+    tail_field,
+    writes_key,
 )
 
 _BATCH = 1000
@@ -35,14 +38,15 @@ def delete_view(
     join_keys: Sequence[str],
     features: Sequence[str],
 ) -> None:
-    """Removes a view's horizon and its fields from every hash of the project.
+    """Removes a view's own keys and its fields from every hash of the project.
 
     Views with the same join keys keep theirs. Walks the keys that begin with these join
     keys, so it is for definitions that go away, not for rows.
     """
-    fields = [event_field(view), created_field(view)]
+    fields = [event_field(view), created_field(view), tail_field(view)]
     fields += [feature_field(view, feature) for feature in features]
-    client.execute_command("DEL", horizon_key(project, view))
+    for own in (horizon_key, mark_key, writes_key):
+        client.execute_command("DEL", own(project, view))
     keys = list(_project_keys(client, project, join_keys))
     for start in range(0, len(keys), _BATCH):
         with client.pipeline(transaction=False) as pipe:

@@ -43,10 +43,18 @@ class ViewRead:
 
     def status(self, feature: str, t_us: int) -> FeatureStatus:
         """The status of one feature at T."""
+        if feature not in self.values:
+            return FeatureStatus.NOT_FOUND
+        row = self.row_status(t_us)
+        is_null = row is FeatureStatus.PRESENT and self.values[feature] is None
+        return FeatureStatus.NULL if is_null else row
+
+    def row_status(self, t_us: int) -> FeatureStatus:
+        """The status at T of every feature that was written and is not null."""
         return status_at(
             t_us,
-            event_us=self.event_us if feature in self.values else None,
-            is_null=self.values.get(feature) is None,
+            event_us=self.event_us,
+            is_null=False,
             created_us=self.created_us,
             ttl_us=self.ttl_us,
             valid_until_us=self.valid_until_us,
@@ -72,9 +80,12 @@ def statuses(reads: Iterable[ViewRead], t_us: int) -> dict[str, FeatureValue]:
     """
     known = {}
     for read in reads:
-        age = read.age_seconds(t_us)
+        age, values = read.age_seconds(t_us), read.values
+        row = read.row_status(t_us)
         for feature in read.features:
-            status = read.status(feature, t_us)
-            value = read.values.get(feature) if status.keeps_value else None
-            known[feature] = FeatureValue(value, status, age)
+            value = values.get(feature)
+            if value is None:
+                known[feature] = FeatureValue(None, read.status(feature, t_us), age)
+            else:
+                known[feature] = FeatureValue(value if row.keeps_value else None, row, age)
     return known

@@ -1,4 +1,4 @@
-"""Connections to Redis that fail soon and say what to do."""
+"""redis-py's clients, for what is asked rarely; they fail soon and say what to do."""
 
 from __future__ import annotations
 
@@ -6,13 +6,15 @@ from collections.abc import Iterator
 from contextlib import AbstractAsyncContextManager, AbstractContextManager, contextmanager
 from typing import Any, Protocol, cast
 
-from redis import Redis, RedisError
+from redis import Redis, RedisCluster, RedisError
 from redis import asyncio as redis_asyncio
 from redis.asyncio.retry import Retry as AsyncRetry
 from redis.backoff import NoBackoff
+from redis.exceptions import NoPermissionError
 from redis.retry import Retry
 
 from lockstep.stores.errors import StoreUnavailableError
+from lockstep.stores.redis_address import Part, is_cluster, plain_url
 
 CONNECT_TIMEOUT_SECONDS = 2.0
 READ_TIMEOUT_SECONDS = 5.0
@@ -20,9 +22,6 @@ READ_TIMEOUT_SECONDS = 5.0
 # One retry at once: a connection that a restarted server has dropped is replaced, and a
 # server that is down is reported in time for the caller's own deadline.
 _RETRIES = 1
-
-
-Part = bytes | str | int
 
 
 class Pipeline(Protocol):
@@ -62,17 +61,20 @@ class AsyncRedisClient(Protocol):
 
 
 def connect(url: str) -> RedisClient:
-    """A client for redis://, rediss:// or unix://; it connects when first used.
+    """A client for what `redis_address` describes; it connects when first used.
+
+    That of a cluster connects at once.
 
     Raises:
-        StoreUnavailableError: `url` is not such an address.
+        StoreUnavailableError: `url` is not such an address, or the cluster does not answer.
     """
-    try:
-        client = Redis.from_url(
-            url, retry=Retry(NoBackoff(), _RETRIES), **_timeouts(READ_TIMEOUT_SECONDS)
-        )
-    except ValueError as error:
-        raise StoreUnavailableError.bad_url(url, error) from error
+    kind = RedisCluster if is_cluster(url) else Redis
+    retry = Retry(NoBackoff(), _RETRIES)
+    with redis_errors(url):
+        try:
+            client = kind.from_url(plain_url(url), retry=retry, **_timeouts(READ_TIMEOUT_SECONDS))
+        except ValueError as error:
+            raise StoreUnavailableError.bad_url(url, error) from error
     return cast(RedisClient, client)
 
 
@@ -82,9 +84,10 @@ def connect_async(url: str, *, timeout_seconds: float = READ_TIMEOUT_SECONDS) ->
     Raises:
         StoreUnavailableError: `url` is not such an address.
     """
+    kind = redis_asyncio.RedisCluster if is_cluster(url) else redis_asyncio.Redis
     retry = AsyncRetry(NoBackoff(), _RETRIES)
     try:
-        client = redis_asyncio.Redis.from_url(url, retry=retry, **_timeouts(timeout_seconds))
+        client = kind.from_url(plain_url(url), retry=retry, **_timeouts(timeout_seconds))
     except ValueError as error:
         raise StoreUnavailableError.bad_url(url, error) from error
     return cast(AsyncRedisClient, client)
@@ -96,6 +99,8 @@ def redis_errors(url: str) -> Iterator[None]:
     try:
         yield
     except (RedisError, OSError) as error:
+        if isinstance(error, NoPermissionError) or str(error).startswith("NOPERM"):
+            raise StoreUnavailableError.not_permitted(url, error) from error
         raise StoreUnavailableError.redis(url, error) from error
 
 

@@ -7,16 +7,18 @@ One hash for each combination of join keys, shared by the views that have those 
     field   murmur3_32 of `view:feature`, four bytes, little-endian -> a serialised Value
             `_ts:<view>`       -> a serialised Timestamp, the event time
             `_created:<view>`  -> the same, the created time (ours; Feast's clients ignore it)
+            `_tail:<view>`     -> the last few steps of a view tagged `live` (ours, `live_tail`)
 
 and beside the hashes, for each view (ours):
 
     lockstep:horizon:<project>:<view> -> microseconds as text: exact for T < horizon
+    lockstep:writes:<project>:<view>  -> a count of writes, by which writers notice each other
 """
 
 from __future__ import annotations
 
 import struct
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -26,12 +28,10 @@ from feast.protos.feast.types.EntityKey_pb2 import EntityKey
 from feast.value_type import ValueType
 from google.protobuf.timestamp_pb2 import Timestamp
 
-_SECOND = 1_000_000
-_INTEGERS = {
-    ValueType.INT32: struct.Struct("<i"),
-    ValueType.INT64: struct.Struct("<q"),
-    ValueType.UNIX_TIMESTAMP: struct.Struct("<q"),
-}
+from lockstep.stores.value_bytes import SECOND_US
+
+_KEY_HEAD = struct.Struct("<2I")
+_INTEGERS = {ValueType.INT32: "<2Ii", ValueType.INT64: "<2Iq", ValueType.UNIX_TIMESTAMP: "<2Iq"}
 
 
 def entity_key(project: str, key: EntityKey) -> bytes:
@@ -44,22 +44,31 @@ def key_prefix(join_keys: Sequence[str]) -> bytes:
     return bytes(serialize_entity_key_prefix(list(join_keys)))
 
 
-def key_value(value_type: ValueType, value: Any) -> bytes:
-    """One join key's value as it stands in the Redis key.
+def key_encoder(value_type: ValueType) -> Callable[[Any], bytes]:
+    """Makes one join key's value as it stands in the Redis key.
 
-    Raises:
-        TypeError, struct.error: `value` is not of that type, or out of its range.
+    It raises TypeError or struct.error for a value that is not of that type, or out of range.
     """
+    number = value_type.value
     if value_type in _INTEGERS:
-        if not isinstance(value, int) or isinstance(value, bool):
-            raise TypeError(value)
-        encoded = _INTEGERS[value_type].pack(value)
-    else:
-        wanted = str if value_type == ValueType.STRING else bytes
+        packer = struct.Struct(_INTEGERS[value_type])
+        size = packer.size - _KEY_HEAD.size
+
+        def encode_integer(value: Any) -> bytes:
+            if type(value) is not int and (not isinstance(value, int) or isinstance(value, bool)):
+                raise TypeError(value)
+            return packer.pack(number, size, value)
+
+        return encode_integer
+    wanted = str if value_type == ValueType.STRING else bytes
+
+    def encode_text(value: Any) -> bytes:
         if not isinstance(value, wanted):
             raise TypeError(value)
         encoded = value.encode() if isinstance(value, str) else value
-    return struct.pack("<2I", value_type.value, len(encoded)) + encoded
+        return _KEY_HEAD.pack(number, len(encoded)) + encoded
+
+    return encode_text
 
 
 @dataclass(frozen=True)
@@ -112,22 +121,31 @@ def created_field(view: str) -> bytes:
     return f"_created:{view}".encode()
 
 
+def tail_field(view: str) -> bytes:
+    """The hash field of a live view's last few steps."""
+    return f"_tail:{view}".encode()
+
+
 def horizon_key(project: str, view: str) -> bytes:
     """The Redis key of the T before which a view's rows are exact."""
     return f"lockstep:horizon:{project}:{view}".encode()
 
 
+def writes_key(project: str, view: str) -> bytes:
+    """The Redis key that every write to a view counts up."""
+    return f"lockstep:writes:{project}:{view}".encode()
+
+
+def mark_key(project: str, view: str) -> bytes:
+    """The Redis key of what the last materialisation of a view has done."""
+    return f"lockstep:materialized:{project}:{view}".encode()
+
+
 def encode_time(us: int) -> bytes:
     """Microseconds as a serialised Timestamp.
 
-    >>> decode_time(encode_time(1_522_540_800_000_001))
-    1522540800000001
+    >>> encode_time(2_000_001).hex()
+    '080210e807'
     """
-    seconds, rest = divmod(us, _SECOND)
+    seconds, rest = divmod(us, SECOND_US)
     return bytes(Timestamp(seconds=seconds, nanos=rest * 1000).SerializeToString())
-
-
-def decode_time(data: bytes) -> int:
-    """Microseconds of a serialised Timestamp, exactly."""
-    time = Timestamp.FromString(data)
-    return int(time.seconds * _SECOND + time.nanos // 1000)

@@ -82,6 +82,17 @@ class SourceTable:
             raise SourceError.missing(self.address)
         return files
 
+    @cached_property
+    def versions(self) -> dict[str, str]:
+        """The files, and for each a text that is another one once it has been replaced.
+
+        Raises:
+            SourceError: there are none, or the lake cannot be reached.
+        """
+        with lake_errors():
+            found = self.lake.versions(self.name)
+        return {file: found.get(file, "") for file in self.files}
+
     def has_days(self) -> bool:
         """Whether it is a table with day partitions, as builds and ingests write them."""
         with lake_errors():
@@ -99,15 +110,21 @@ class SourceTable:
     def _is_hidden(self, key: str) -> bool:
         return any(part[0] in "._" for part in key.removeprefix(f"{self.name}/").split("/"))
 
-    def scan(self) -> pl.LazyFrame:
-        """The rows, lazily, in the order of `files`.
+    def scan(
+        self, files: Sequence[str] | None = None, *, file_column: str | None = None
+    ) -> pl.LazyFrame:
+        """The rows, lazily, in the order of `files`, which are all unless some are named.
+
+        `file_column` gets the address of each row's file.
 
         Raises:
             SourceError: there are no files.
         """
-        files = self.files
+        read = self.files if files is None else list(files)
         with lake_errors():
-            return self.lake.scan_parquet(files, extra_columns="ignore")
+            return self.lake.scan_parquet(
+                read, extra_columns="ignore", include_file_paths=file_column
+            )
 
     def scan_between(
         self, columns: Sequence[str], timestamp: str, start: datetime | None, end: datetime | None

@@ -6,30 +6,18 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cached_property
-from typing import NamedTuple
 
 import polars as pl
 
-from lockstep.stores.asof import KNOWN_AS_OF, Seen, see_as_of
+from lockstep.stores.asof import KNOWN_AS_OF
 from lockstep.stores.entity_frame import key_columns
-from lockstep.stores.join_receipt import ViewAccount
 from lockstep.stores.join_status import StatusRule
+from lockstep.stores.view_query import ViewQuery
 from lockstep.stores.view_table import ViewTable
 from lockstep.windows.spec import EVENT_TIMESTAMP, VALID_UNTIL
 
 _SECOND_US = 1_000_000
 _TICK = timedelta(microseconds=1)
-
-
-class JoinedView(NamedTuple):
-    """What entity rows see of a view: values and statuses by output column, and the account.
-
-    Statuses have no columns where they are not asked for.
-    """
-
-    values: pl.DataFrame
-    statuses: pl.DataFrame
-    account: ViewAccount
 
 
 @dataclass(frozen=True)
@@ -94,50 +82,38 @@ class ViewJoin:
         Raises:
             SourceError: the view's table is absent or is not as declared.
         """
-        steps = self.table.scan(self._read if features is None else features).filter(
+        steps = self.table.scan(self.read if features is None else features).filter(
             pl.col(EVENT_TIMESTAMP) <= until
         )
         return steps if after is None else steps.filter(pl.col(EVENT_TIMESTAMP) > after)
 
-    def join(self, entities: pl.DataFrame, steps: pl.DataFrame) -> JoinedView:
-        """What each row of `entities` sees of `steps`, in their order.
+    def keyed(self, entities: pl.DataFrame) -> pl.DataFrame:
+        """The join keys of the rows, and their times, as `query` takes them.
 
         Raises:
-            EntityFrameError: the entities cannot be joined.
-            SourceError: statuses are asked for and the table's record cannot be read.
+            EntityFrameError: a column is absent, or holds what cannot be such a key.
         """
         times = [c for c in (EVENT_TIMESTAMP, KNOWN_AS_OF) if c in entities.columns]
-        keyed = pl.concat([self.keys(entities), entities.select(times)], how="horizontal")
-        seen = see_as_of(keyed, steps, keys=list(self.table.keys), ttl=self.ttl)
-        values = seen.of(steps.select(c for c in steps.columns if c in self.table.features))
-        output = values.select(pl.col(name).alias(to) for name, to in self.columns.items())
-        statuses = pl.DataFrame()
-        if self.with_statuses:
-            at = entities.get_column(EVENT_TIMESTAMP)
-            statuses = self._status_rule.statuses(values, self.columns, seen=seen, at=at)
-        return JoinedView(output, statuses, self._account(seen, values))
+        return pl.concat([self.keys(entities), entities.select(times)], how="horizontal")
 
     @cached_property
-    def _status_rule(self) -> StatusRule:
-        max_age = (self.table.view.tags or {}).get("max_age_seconds")
-        return StatusRule(
-            horizon=self.table.table.horizon(),
-            max_age_us=int(max_age) * _SECOND_US if max_age else None,
-        )
+    def query(self) -> ViewQuery:
+        """What is asked of the view.
+
+        Raises:
+            SourceError: statuses are asked for and the table's record cannot be read.
+        """
+        rule = None
+        if self.with_statuses:
+            max_age = (self.table.view.tags or {}).get("max_age_seconds")
+            rule = StatusRule(
+                horizon=self.table.table.horizon(),
+                max_age_us=int(max_age) * _SECOND_US if max_age else None,
+            )
+        return ViewQuery(tuple(self.table.keys), self.columns, self.ttl, rule)
 
     @property
-    def _read(self) -> list[str]:
+    def read(self) -> list[str]:
+        """The features that are read: those asked for, and what their statuses need."""
         hidden = VALID_UNTIL in self.table.features and VALID_UNTIL not in self.features
         return [*self.features, *([VALID_UNTIL] if self.with_statuses and hidden else [])]
-
-    def _account(self, seen: Seen, values: pl.DataFrame) -> ViewAccount:
-        not_found, expired = seen.rows.null_count(), int(seen.expired.sum())
-        without = not_found + expired
-        nulls = {f: values.get_column(f).null_count() - without for f in self.features}
-        return ViewAccount(
-            rows=len(seen.rows),
-            not_found=not_found,
-            expired=expired,
-            late=seen.late,
-            nulls={feature: count for feature, count in nulls.items() if count},
-        )

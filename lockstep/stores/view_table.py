@@ -36,13 +36,35 @@ class ViewTable:
         columns = self.view.entity_columns
         return {c.name: c.dtype for c in columns if c.name != DUMMY_ENTITY_ID}
 
+    def key_types(self) -> dict[str, pl.DataType]:
+        """The join keys and the types of their columns, as they are joined."""
+        found = {name: declared_type(kind) for name, kind in self.keys.items()}
+        return {name: kind for name, kind in found.items() if kind is not None}
+
     @property
     def features(self) -> dict[str, FeastType]:
         """The features and their types, in the view's order."""
         return {field.name: field.dtype for field in self.view.features}
 
-    def scan(self, features: Sequence[str]) -> pl.LazyFrame:
+    def scan(
+        self,
+        features: Sequence[str],
+        *,
+        files: Sequence[str] | None = None,
+        file_column: str | None = None,
+    ) -> pl.LazyFrame:
         """The join keys, event_timestamp, created_timestamp where there is one, `features`.
+
+        Of all files, unless some are named by their keys; `file_column` gets each row's.
+
+        Raises:
+            SourceError: there are no files, or columns are absent or of another kind.
+        """
+        rows = self.table.scan(files, file_column=file_column)
+        return rows.select(*self.columns(features), *([file_column] if file_column else []))
+
+    def columns(self, features: Sequence[str]) -> list[pl.Expr]:
+        """What `scan` makes of the file's columns.
 
         Raises:
             SourceError: there are no files, or columns are absent or of another kind.
@@ -51,9 +73,12 @@ class ViewTable:
         self._check_names(features, schema)
         types = {**self.keys, **self.features}
         columns = [self._typed(name, types[name], schema) for name in (*self.keys, *features)]
-        return self.table.scan().select(
-            *columns, *(self._time(name, at, schema) for name, at in self._times.items())
-        )
+        return columns + [self._time(name, at, schema) for name, at in self._times.items()]
+
+    def physical(self, features: Sequence[str]) -> dict[str, str]:
+        """The column in the file of each column that `scan` gives."""
+        same = {name: self._physical(name) for name in (*self.keys, *features)}
+        return same | {name: self._physical(at) for name, at in self._times.items()}
 
     @property
     def _times(self) -> dict[str, str]:

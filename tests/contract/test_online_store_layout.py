@@ -18,6 +18,7 @@ from feast.types import Array, Bool, Bytes, Float32, Float64, Int32, Int64, Stri
 from redis import Redis
 
 from lockstep.stores.online import LockstepOnlineStore
+from lockstep.stores.redis_layout import writes_key
 
 AT = datetime(2018, 4, 1, 12, 0, 0, 1, tzinfo=UTC)
 VALUES = {
@@ -123,6 +124,7 @@ def test_both_write_the_same_bytes_but_for_our_created_time(redis_url: str, tmp_
     with Redis.from_url(redis_url) as redis:
         for name in ("feast", "lockstep"):
             client(name, redis_url, tmp_path).write((key("1", 23), VALUES, AT, None))
+            redis.delete(writes_key("contract", "pairs"))
             (redis_key,) = redis.keys()
             content.append((redis_key, redis.hgetall(redis_key)))
             redis.flushall()

@@ -65,5 +65,5 @@ def test_a_spark_that_cannot_start_is_one_error(
     variables: dict[str, str], told: str, lake: Lake
 ) -> None:
     done = run(sys.executable, "-c", BUILD, lake.uri, **variables)
-    assert done.stderr.splitlines()[-1].startswith("lockstep.jobs.spark.errors.SparkError")
+    assert done.stderr.splitlines()[-1].startswith("lockstep.lake.spark.errors.SparkError")
     assert told in done.stderr

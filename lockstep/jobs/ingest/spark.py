@@ -21,9 +21,9 @@ from lockstep.errors import LockstepError
 from lockstep.jobs.ingest.check import REASON
 from lockstep.jobs.ingest.engine import Check, Item, Progress, Result, bucket_of
 from lockstep.jobs.ingest.split import FILE, ROW_NUMBER, Split
-from lockstep.jobs.spark.collect import collect
-from lockstep.jobs.spark.outcome import Batches, Work, error_told, told_of
-from lockstep.jobs.spark.schema import spark_schema
+from lockstep.lake.spark.collect import collect
+from lockstep.lake.spark.outcome import Batches, Work, error_told, told_of
+from lockstep.lake.spark.schema import spark_schema
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession

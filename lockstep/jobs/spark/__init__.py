@@ -1,1 +1,1 @@
-"""The core's Spark runner: sessions, and builds of any size by many machines."""
+"""Builds of any size by many machines: the core in the tasks of Spark."""

@@ -11,8 +11,8 @@ from lockstep.jobs.build import build
 from lockstep.jobs.engine import Progress
 from lockstep.jobs.receipt import BuildReceipt
 from lockstep.jobs.spark.engine import SparkEngine
-from lockstep.jobs.spark.session import spark_session
 from lockstep.lake.lake import Lake
+from lockstep.lake.spark.session import spark_session
 from lockstep.windows.spec import WindowSpec
 
 

@@ -15,11 +15,11 @@ from lockstep.jobs.interval import Interval
 from lockstep.jobs.plan import BuildPlan
 from lockstep.jobs.spark.account import BucketAccount
 from lockstep.jobs.spark.bucket import BUCKET, BucketJob
-from lockstep.jobs.spark.collect import collect, spark_errors
 from lockstep.jobs.spark.merge import MergeJob, partition_receipt
 from lockstep.jobs.spark.source_rows import count_entities, source_rows, unchanged
 from lockstep.jobs.spark.staging import Staging
 from lockstep.jobs.state import drop_state
+from lockstep.lake.spark.collect import collect, spark_errors
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession

@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING
 
 from lockstep.jobs.inputs import Inputs
 from lockstep.jobs.interval import Interval, midnight_of
-from lockstep.jobs.spark.errors import SparkError
-from lockstep.jobs.spark.s3a import hadoop_path
-from lockstep.jobs.spark.schema import spark_schema
 from lockstep.lake.errors import LakeError
+from lockstep.lake.spark.errors import SparkError
+from lockstep.lake.spark.s3a import hadoop_path
+from lockstep.lake.spark.schema import spark_schema
 from lockstep.lake.table import LakeTable
 from lockstep.windows.microseconds import microseconds
 from lockstep.windows.spec import CREATED_TIMESTAMP, DELETED, EVENT_TIMESTAMP

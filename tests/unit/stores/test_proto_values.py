@@ -13,7 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lockstep.stores.column_types import declared_type
-from lockstep.stores.proto_values import proto_values, python_value
+from lockstep.stores.proto_values import proto_values
+from lockstep.stores.value_bytes import python_value
 
 CELLS: dict[FeastType, st.SearchStrategy[Any]] = {
     feast_types.Bool: st.booleans(),

@@ -15,13 +15,13 @@ from hypothesis import strategies as st
 
 from lockstep.stores.redis_layout import (
     KeyParts,
-    decode_time,
     encode_time,
     entity_key,
     feature_field,
+    key_encoder,
     key_prefix,
-    key_value,
 )
+from lockstep.stores.value_bytes import decode_time
 
 names = st.text("abcé_*[?", min_size=1, max_size=5)
 int64 = st.integers(-(2**63), 2**63 - 1)
@@ -40,7 +40,8 @@ projects = st.from_regex(r"[a-z][a-z0-9_-]{0,9}", fullmatch=True)
 def test_a_key_from_its_parts_is_feasts_key(entity: dict[str, Any], project: str) -> None:
     protos = [Value(**{field: value}) for (_, field), value in entity.values()]
     key = EntityKey(join_keys=list(entity), entity_values=protos)
-    parts = [key_value(*_typed(entity[name])) for name in sorted(entity)]
+    typed = [_typed(entity[name]) for name in sorted(entity)]
+    parts = [key_encoder(value_type)(value) for value_type, value in typed]
     assert key_prefix(list(entity)) == _redis_key_prefix(list(entity))
     built = key_prefix(list(entity)) + b"".join(parts) + project.encode()
     assert built == entity_key(project, key) == _redis_key(project, key)
@@ -78,7 +79,7 @@ def test_a_project_is_not_the_end_of_another() -> None:
 )
 def test_a_value_of_another_type_is_refused(value_type: ValueType, value: object) -> None:
     with pytest.raises((TypeError, struct.error)):
-        key_value(value_type, value)
+        key_encoder(value_type)(value)
 
 
 @given(names, names)

@@ -99,6 +99,7 @@ def view_join(
     ttl: timedelta | None = None,
     full_feature_names: bool = True,
     tags: dict[str, str] | None = None,
+    with_statuses: bool = False,
 ) -> ViewJoin:
     """A view over `history`, written day by day of the row's becoming known."""
     table = step_frame(history, key)
@@ -118,4 +119,4 @@ def view_join(
         tags=tags or {},
     )
     view.entity_columns = [Field(name=key, dtype=Int64)]
-    return ViewJoin(ViewTable(view, lake), ("count", "name"), full_feature_names)
+    return ViewJoin(ViewTable(view, lake), ("count", "name"), full_feature_names, with_statuses)

@@ -6,12 +6,12 @@ import os
 import sys
 from typing import TYPE_CHECKING
 
-from lockstep.jobs.spark.application import application, is_submitted
-from lockstep.jobs.spark.errors import SparkError
-from lockstep.jobs.spark.java import check_java
-from lockstep.jobs.spark.s3a import s3a_settings
-from lockstep.jobs.spark.settings import SparkSettings
 from lockstep.lake.lake import Lake
+from lockstep.lake.spark.application import application, is_submitted
+from lockstep.lake.spark.errors import SparkError
+from lockstep.lake.spark.java import check_java
+from lockstep.lake.spark.s3a import s3a_settings
+from lockstep.lake.spark.settings import SparkSettings
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession

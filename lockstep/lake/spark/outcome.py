@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 
 from lockstep.errors import LockstepError
-from lockstep.jobs.spark.errors import SparkError
+from lockstep.lake.spark.errors import SparkError
 
 if TYPE_CHECKING:
     from pyspark.sql import Row

@@ -18,13 +18,13 @@ from lockstep.errors import LockstepError
 from lockstep.jobs.arrivals import Arrivals
 from lockstep.jobs.errors import BuildError
 from lockstep.jobs.spark.account import BucketAccount
-from lockstep.jobs.spark.errors import SparkError
 from lockstep.jobs.spark.merge import MergeJob
-from lockstep.jobs.spark.outcome import Batches, as_outcomes, outcomes
-from lockstep.jobs.spark.schema import spark_schema
 from lockstep.jobs.spark.staging import Piece, Staging
 from lockstep.lake.errors import NoObjectError
 from lockstep.lake.lake import Lake
+from lockstep.lake.spark.errors import SparkError
+from lockstep.lake.spark.outcome import Batches, as_outcomes, outcomes
+from lockstep.lake.spark.schema import spark_schema
 from lockstep.windows.errors import EventsError
 
 DAYS = [T0.date() + timedelta(days=n) for n in range(5)]

@@ -7,8 +7,8 @@ from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from lockstep.jobs.spark.errors import SparkError
-from lockstep.jobs.spark.outcome import SCHEMA, Batches, Work, as_outcomes, outcomes
+from lockstep.lake.spark.errors import SparkError
+from lockstep.lake.spark.outcome import SCHEMA, Batches, Work, as_outcomes, outcomes
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame

@@ -8,13 +8,13 @@ from xml.etree import ElementTree
 import pyspark
 import pytest
 
-import lockstep.jobs.spark
-from lockstep.jobs.spark.application import application
-from lockstep.jobs.spark.errors import SparkError
-from lockstep.jobs.spark.java import check_java
-from lockstep.jobs.spark.s3a import s3a_settings
-from lockstep.jobs.spark.settings import SparkSettings
+import lockstep.lake.spark
 from lockstep.lake.lake import Lake
+from lockstep.lake.spark.application import application
+from lockstep.lake.spark.errors import SparkError
+from lockstep.lake.spark.java import check_java
+from lockstep.lake.spark.s3a import s3a_settings
+from lockstep.lake.spark.settings import SparkSettings
 
 S3, LOCAL = Lake.at("s3://bucket/lake"), Lake.at("/lake")
 KEYS = {"AWS_ACCESS_KEY_ID": "id-0", "AWS_SECRET_ACCESS_KEY": "s3cr3t", "AWS_SESSION_TOKEN": "t0"}
@@ -63,7 +63,7 @@ def test_s3_without_its_jars_is_told_before_spark_starts(tmp_path: Path) -> None
 
 def test_hadoop_aws_has_the_version_of_the_hadoop_that_pyspark_brings() -> None:
     (client,) = (Path(pyspark.__file__).parent / "jars").glob("hadoop-client-api-*.jar")
-    pom = Path(lockstep.jobs.spark.__file__).parent / "jars" / "pom.xml"
+    pom = Path(lockstep.lake.spark.__file__).parent / "jars" / "pom.xml"
     dependencies = ElementTree.parse(pom).findall(".//{*}dependency")
     versions = {
         each.findtext("{*}artifactId"): each.findtext("{*}version") for each in dependencies

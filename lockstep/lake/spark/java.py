@@ -8,7 +8,7 @@ import shutil
 import subprocess
 from pathlib import Path
 
-from lockstep.jobs.spark.errors import SparkError
+from lockstep.lake.spark.errors import SparkError
 
 _OLDEST = 17
 _VERSION = re.compile(r'version "(?:1\.)?(\d+)[^"]*"')

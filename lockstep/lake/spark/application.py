@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from importlib import resources
 
-from lockstep.jobs.spark.errors import SparkError
-from lockstep.jobs.spark.settings import SparkSettings
 from lockstep.lake.lake import Lake
+from lockstep.lake.spark.errors import SparkError
+from lockstep.lake.spark.settings import SparkSettings
 
 _UTC = "-Duser.timezone=UTC"
 # What Python processes on executors need to reach an S3 that is not Amazon's. Who they are
@@ -49,7 +49,7 @@ def is_submitted(environment: Mapping[str, str]) -> bool:
 
 def _own_jvm(settings: SparkSettings) -> dict[str, str]:
     master = settings.master or "local[*]"
-    log4j = resources.files("lockstep.jobs.spark") / "log4j2.properties"
+    log4j = resources.files("lockstep.lake.spark") / "log4j2.properties"
     own = {
         "spark.master": master,
         "spark.driver.memory": settings.driver_memory,

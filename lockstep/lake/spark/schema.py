@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import polars as pl
 
-from lockstep.jobs.spark.errors import SparkError
+from lockstep.lake.spark.errors import SparkError
 
 # How Spark's parquet reader names the types that it knows; unsigned ones have none of their own.
 _NAMES = {
@@ -17,6 +17,9 @@ _NAMES = {
     pl.UInt16: "int",
     pl.UInt32: "bigint",
     pl.UInt64: "decimal(20,0)",
+    pl.Float32: "float",
+    pl.Float64: "double",
+    pl.Binary: "binary",
     pl.Date: "date",
     pl.String: "string",
     pl.Categorical: "string",
@@ -34,12 +37,20 @@ def spark_schema(schema: pl.Schema) -> str:
     '`card` bigint, `fraud` boolean'
     """
     quoted = {column: column.replace("`", "``") for column in schema}
-    return ", ".join(f"`{quoted[column]}` {_name(column, kind)}" for column, kind in schema.items())
+    types = {column: spark_type(column, kind) for column, kind in schema.items()}
+    return ", ".join(f"`{quoted[column]}` {name}" for column, name in types.items())
 
 
-def _name(column: str, kind: pl.DataType) -> str:
+def spark_type(column: str, kind: pl.DataType) -> str:
+    """The type of one column in Spark's words.
+
+    Raises:
+        SparkError: it is none that Spark reads exactly.
+    """
     if kind == pl.Datetime("us", "UTC"):
         return "timestamp"
+    if kind == pl.Datetime("us"):
+        return "timestamp_ntz"
     name = _NAMES.get(kind.base_type())
     if name is None:
         raise SparkError.unreadable_type(column, kind)

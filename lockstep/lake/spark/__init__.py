@@ -1,0 +1,1 @@
+"""Spark: the session, its settings, and how it reads the lake."""

@@ -1,0 +1,123 @@
+"""How the hash of an entity is asked for: its key, and the command for all of its fields."""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from feast import FeatureView
+from feast.feature_view import DUMMY_ENTITY_ID, DUMMY_ENTITY_VAL
+from feast.value_type import ValueType
+
+from lockstep.stores.errors import EntityKeyError, ReadPlanError
+from lockstep.stores.guarded_write import bulk_string
+from lockstep.stores.redis_layout import key_encoder
+from lockstep.stores.view_plan import ViewPlan
+
+_KEY_TYPES = {
+    ValueType.INT32: "a 32-bit integer",
+    ValueType.INT64: "a 64-bit integer",
+    ValueType.UNIX_TIMESTAMP: "whole seconds",
+    ValueType.STRING: "a string",
+    ValueType.BYTES: "bytes",
+}
+
+
+@dataclass(frozen=True)
+class JoinKey:
+    """One part of a Redis key, and the column of the request that holds it."""
+
+    name: str
+    column: str
+    value_type: ValueType
+
+    def encode(self, row: Mapping[str, Any]) -> bytes:
+        """The part for one entity row.
+
+        Raises:
+            EntityKeyError: the row lacks the column, or it is of another type or range.
+        """
+        if self.name == DUMMY_ENTITY_ID:
+            return self._encoder(DUMMY_ENTITY_VAL)
+        try:
+            return self._encoder(row[self.column])
+        except KeyError:
+            raise EntityKeyError.missing(self.column, row) from None
+        except (TypeError, struct.error):
+            expected = _KEY_TYPES[self.value_type]
+            raise EntityKeyError.wrong_value(self.column, row[self.column], expected) from None
+
+    @cached_property
+    def _encoder(self) -> Callable[[Any], bytes]:
+        return key_encoder(self.value_type)
+
+
+@dataclass(frozen=True)
+class KeyPlan:
+    """The views that share a hash, since they have the same join keys."""
+
+    prefix: bytes
+    join_keys: tuple[JoinKey, ...]
+    project: bytes
+    views: tuple[ViewPlan, ...]
+
+    @cached_property
+    def fields(self) -> tuple[bytes, ...]:
+        """The hash fields of all the views, one view after another."""
+        return tuple(field for view in self.views for field in view.fields)
+
+    def key(self, row: Mapping[str, Any]) -> bytes:
+        """The Redis key of one entity row.
+
+        Raises:
+            EntityKeyError: the row lacks a join key, or it is of another type.
+        """
+        values = b"".join([join_key.encode(row) for join_key in self.join_keys])
+        return self.prefix + values + self.project
+
+    @cached_property
+    def command(self) -> Callable[[Mapping[str, Any]], bytes]:
+        """Makes the HMGET of all the fields of an entity row, as it goes over the wire.
+
+        It raises EntityKeyError as `key` does.
+        """
+        before = b"*%d\r\n$5\r\nHMGET\r\n" % (2 + len(self.fields))
+        after = b"\r\n" + b"".join(map(bulk_string, self.fields))
+
+        def any_key(row: Mapping[str, Any]) -> bytes:
+            key = self.key(row)
+            return b"%b$%d\r\n%b%b" % (before, len(key), key, after)
+
+        if len(self.join_keys) != 1 or self.join_keys[0].value_type != ValueType.INT64:
+            return any_key
+
+        # One integer is what most keys are: a fifth of the time of any key.
+        column, pack = self.join_keys[0].column, struct.Struct("<q").pack
+        sample = any_key({column: 0})
+        start = len(sample) - len(after) - len(self.project) - len(pack(0))
+        head, tail = sample[:start], self.project + after
+
+        def one_integer(row: Mapping[str, Any]) -> bytes:
+            try:
+                value = row[column]
+                if type(value) is int:
+                    return head + pack(value) + tail
+            except (KeyError, struct.error):
+                pass
+            return any_key(row)
+
+        return one_integer
+
+
+def join_keys(view: FeatureView) -> tuple[JoinKey, ...]:
+    columns = view.projection.join_key_map
+    keys = []
+    for column in sorted(view.entity_columns, key=lambda column: column.name):
+        value_type = column.dtype.to_value_type()
+        if value_type not in _KEY_TYPES:
+            raise ReadPlanError.bad_key_type(column.name, column.dtype)
+        keys.append(JoinKey(column.name, columns.get(column.name, column.name), value_type))
+    return tuple(keys)

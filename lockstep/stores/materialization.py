@@ -1,0 +1,120 @@
+"""One materialisation of one view: which rows it must read, and how it goes on after a break."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import polars as pl
+from feast import FeatureView
+
+from lockstep.stores.coverage import Coverage
+from lockstep.stores.ledger import LedgerRow
+from lockstep.stores.newest_rows import Chosen
+from lockstep.stores.view_table import ViewTable
+from lockstep.windows.spec import CREATED_TIMESTAMP, EVENT_TIMESTAMP
+
+
+@dataclass(frozen=True)
+class Materialization:
+    """What is to be read of a view's table so that every key gets its newest row.
+
+    `past` is the last materialisation, if the online store still holds what it wrote and
+    START is not before its end: an earlier START asks to write that again. With it only
+    those rows are read that it cannot have seen: rows of files that are new or replaced,
+    however old, so that late ones are not missed, and rows that became known after its end.
+    """
+
+    table: ViewTable
+    covered: Coverage
+    excludes_created_after: bool
+    past: LedgerRow | None
+
+    @classmethod
+    def of(
+        cls,
+        table: ViewTable,
+        covered: Coverage,
+        *,
+        excludes_created_after: bool,
+        past: LedgerRow | None,
+    ) -> Materialization:
+        """The plan; `past` is what the store vouches for, whether it helps or not."""
+        helps = (
+            past is not None
+            and past.definition == definition_of(table.view)
+            and covered.start >= past.covered_end
+        )
+        return cls(table, covered, excludes_created_after, past if helps else None)
+
+    @property
+    def fingerprint(self) -> str:
+        """The same for a run over the same rows: one that broke off is gone on with."""
+        told = {
+            "definition": definition_of(self.table.view),
+            "start": str(self.covered.start),
+            "end": str(self.covered.end),
+            "files": self.files,
+            "past": None if self.past is None else self.past.key,
+        }
+        return hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()
+
+    @property
+    def files(self) -> Mapping[str, str]:
+        """The table's files and their versions."""
+        return self.table.table.versions
+
+    def reads(self) -> list[tuple[list[str] | None, Chosen]]:
+        """Files, None for all, and which of their rows: one after the other is to be written."""
+        if self.past is None:
+            return [(None, self._from_start)]
+        known = self.past.files
+        replaced = [file for file, version in self.files.items() if known.get(file) != version]
+        same = [file for file in self.files if file not in set(replaced)]
+        reads: list[tuple[list[str] | None, Chosen]] = [(same, self._since_past)]
+        return [*reads, (replaced, self._until_end)]
+
+    def _from_start(self, rows: pl.LazyFrame) -> pl.LazyFrame:
+        rows = self._until_end(rows)
+        if is_step_function(self.table.view):
+            return rows
+        return rows.filter(pl.col(EVENT_TIMESTAMP) >= self.covered.start)
+
+    def _until_end(self, rows: pl.LazyFrame) -> pl.LazyFrame:
+        rows = rows.filter(pl.col(EVENT_TIMESTAMP) <= self.covered.end)
+        if not (self._has_created and self.excludes_created_after):
+            return rows
+        known = pl.coalesce(CREATED_TIMESTAMP, EVENT_TIMESTAMP)
+        return rows.filter(known <= self.covered.end)
+
+    def _since_past(self, rows: pl.LazyFrame) -> pl.LazyFrame:
+        assert self.past is not None
+        end = self.past.covered_end
+        news = pl.col(EVENT_TIMESTAMP) > end
+        if self._has_created:
+            news |= pl.col(CREATED_TIMESTAMP) > end
+        return self._until_end(rows).filter(news)
+
+    @property
+    def _has_created(self) -> bool:
+        return bool(self.table.view.batch_source.created_timestamp_column)
+
+
+def is_step_function(view: FeatureView) -> bool:
+    """Whether a row of the view holds until the next one, whatever its age."""
+    return str((view.tags or {}).get("step_function", "")).lower() == "true"
+
+
+def definition_of(view: FeatureView) -> str:
+    """A hash of what a stored row means: columns, types, keys and source of the view."""
+    source = view.batch_source
+    told = {
+        "features": [(field.name, str(field.dtype)) for field in view.features],
+        "keys": [(field.name, str(field.dtype)) for field in view.entity_columns],
+        "source": [source.path, source.timestamp_field, source.created_timestamp_column],
+        "mapping": sorted((source.field_mapping or {}).items()),
+        "step_function": is_step_function(view),
+    }
+    return hashlib.sha256(json.dumps(told).encode()).hexdigest()
