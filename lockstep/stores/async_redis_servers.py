@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import AsyncIterator, Iterable, Sequence
+from typing import cast
 
 from redis.exceptions import ResponseError
 from redis.exceptions import TimeoutError as RedisTimeoutError
@@ -47,8 +48,11 @@ class AsyncWire(asyncio.Protocol):
     def ask(self, data: bytes, count: int) -> asyncio.Future[list[Reply]]:
         """The next `count` replies, those that are errors among them."""
         question = _Question(count)
-        if self._transport is None or not count:
+        if not count:
             question.answer.set_result([])
+            return question.answer
+        if self._transport is None:
+            question.answer.set_exception(ConnectionResetError("there is no connection yet"))
             return question.answer
         self._waiting.append(question)
         self._transport.write(data)
@@ -60,8 +64,8 @@ class AsyncWire(asyncio.Protocol):
             self._transport.abort()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
+        # Not checked: uvloop, on which uvicorn serves, has transports of a class of its own.
+        self._transport = cast(asyncio.Transport, transport)
 
     def data_received(self, data: bytes) -> None:
         self._reader.feed(data)

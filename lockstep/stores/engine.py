@@ -53,7 +53,7 @@ from lockstep.stores.view_table import ViewTable
 
 logger = logging.getLogger(__name__)
 
-_BATCH = 20_000
+_BATCH = 100_000
 _VIEWS_AT_ONCE = 4
 
 

@@ -26,7 +26,8 @@ from lockstep.stores.view_plan import ViewPlan
 
 STATUSES = tuple(FeatureStatus)
 
-# From so many rows on whole columns are decoded at once: numpy costs a fixed time a batch.
+# From so many rows on whole columns are decoded at once. Twelve features of two views take
+# 17 us a row one by one; by columns 2 us a row, and 150 us a batch.
 COLUMNS_FROM = 12
 
 _CODES = {status: code for code, status in enumerate(STATUSES)}

@@ -75,31 +75,42 @@ class RowWriter:
             yield from self._transactions(wire, parts)
 
     def _transactions(self, wire: Wire, batches: Iterable[HashWrites]) -> Iterator[WriteCount]:
-        """The next batch is made and sent while Redis is still busy with the last."""
+        """The next batch is made and looked up while Redis is still busy with the last."""
         running: _Transaction | None = None
         for rows in batches:
-            wire.send(packed("WATCH", self._count_key) + _exist(rows))
-            if running:
-                yield self._finished(wire, running)
+            look = packed("WATCH", self._count_key) + _exist(rows)
+            wire.send(look)
+            is_done = running is None or self._is_done(wire, running)
             _, known = checked(wire.receive(2))
+            if running:
+                yield self._count(running, is_done)
+            if not is_done:
+                # What was written meanwhile is no reason for this batch to fail as well.
+                wire.send(_UNWATCH + look)
+                *_, known = checked(wire.receive(3))
             held = self._held_in(wire, rows) if known else None
             running = _Transaction.of(rows, held, self._count_key, self._key_ttl)
             wire.send(running.commands)
         if running:
-            yield self._finished(wire, running)
+            yield self._count(running, self._is_done(wire, running))
+
+    def _is_done(self, wire: Wire, transaction: _Transaction) -> bool:
+        """Whether nobody wrote to the view between the look and the transaction."""
+        *_, outcome = checked(wire.receive(transaction.replies))
+        if isinstance(outcome, list):
+            checked(outcome)
+        return outcome is not None
+
+    def _count(self, transaction: _Transaction, is_done: bool) -> WriteCount:
+        """What became of a batch, which goes row by row where its transaction did nothing."""
+        older = WriteCount(0, transaction.older)
+        if is_done:
+            return older + WriteCount(len(transaction.current))
+        return older + self._one_by_one(transaction.rows, transaction.current)
 
     def _held_in(self, wire: Wire, rows: HashWrites) -> Answers:
         wire.send(b"".join(self._ask_held(rows, range(len(rows)))))
         return checked(wire.receive(len(rows)))
-
-    def _finished(self, wire: Wire, transaction: _Transaction) -> WriteCount:
-        *_, outcome = checked(wire.receive(transaction.replies))
-        count = WriteCount(0, transaction.older)
-        if outcome is None:
-            return count + self._one_by_one(transaction.rows, transaction.current)
-        if isinstance(outcome, list):
-            checked(outcome)
-        return count + WriteCount(len(transaction.current))
 
     def _one_by_one(self, rows: HashWrites, positions: Sequence[int] | None = None) -> WriteCount:
         """Each row over exactly what it was compared with; again where that has changed."""

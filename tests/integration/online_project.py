@@ -24,12 +24,13 @@ from lockstep.windows.microseconds import instant_at, microseconds
 
 T0 = datetime(2018, 4, 1, tzinfo=UTC)
 T0_US = microseconds(T0)
+CARD = Entity(name="card", join_keys=["card_id"], value_type=ValueType.INT64)
 
 
 def view(name: str, *features: str, ttl: timedelta = timedelta(0), **tags: str) -> FeatureView:
     return FeatureView(
         name=name,
-        entities=[Entity(name="card", join_keys=["card_id"], value_type=ValueType.INT64)],
+        entities=[CARD],
         ttl=ttl,
         schema=[Field(name=n, dtype=Int64) for n in ("card_id", *features)],
         source=FileSource(

@@ -48,7 +48,8 @@ class Workflow:
     def frame(self, heading: str) -> pd.DataFrame:
         """The historical features under a heading, without the time that is now."""
         ((frame,),) = self.shown[heading]
-        return frame.drop(columns="event_timestamp").sort_values("driver_id", ignore_index=True)
+        rows: pd.DataFrame = frame.drop(columns="event_timestamp")
+        return rows.sort_values("driver_id", ignore_index=True)
 
     def online(self, heading: str) -> dict[str, list[Any]]:
         """Feature to values under a heading, the keys of the request among them."""

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import pytest
+import uvloop
 from breaking_proxy import breaking_proxy
 from feast import Entity, FeatureView, Field, FileSource, RepoConfig, ValueType
 from feast.protos.feast.types.EntityKey_pb2 import EntityKey
@@ -100,7 +101,13 @@ class Awaited:
         self._reader.close()
 
 
-KINDS = pytest.mark.parametrize("kind", [OnlineReader, Awaited])
+class OnUvloop(OnlineReader):
+    """On the event loop that uvicorn serves on."""
+
+    run = staticmethod(uvloop.run)
+
+
+KINDS = pytest.mark.parametrize("kind", [OnlineReader, OnUvloop, Awaited])
 
 
 def run(
@@ -117,7 +124,7 @@ def run(
         finally:
             await reader.close()
 
-    return asyncio.run(main())
+    return getattr(kind, "run", asyncio.run)(main())  # type: ignore[no-any-return]
 
 
 @KINDS

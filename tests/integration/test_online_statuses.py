@@ -12,7 +12,8 @@ import pytest
 from feast import FeatureStore
 from feast.infra.provider import get_provider
 from feast.protos.feast.serving.ServingService_pb2 import FieldStatus
-from online_project import T0, OnlineProject, view
+from feast.protos.feast.types.Value_pb2 import Value
+from online_project import CARD, T0, OnlineProject, entity, view
 from redis import Redis
 
 from lockstep.contract.clock import FixedClock
@@ -116,26 +117,19 @@ def test_event_loops_come_and_go(redis_url: str, tmp_path: Path) -> None:
         return found
 
     assert len(asyncio.run(many())) == 50
-    supported = project.store.async_supported
-    assert supported.online.read if hasattr(supported, "online") else supported.read
+    assert project.store.async_supported.read and project.store.async_supported.write
 
 
 def feast_store(url: str, folder: Path, *, seconds: float) -> FeatureStore:
     """Feast's own front over our store, at a time of ours."""
     project = at(seconds, url, folder)
     store = FeatureStore(config=project.config)
-    store.apply([*(e for v in (TTL, STEPS) for e in _entities(v)), TTL, STEPS])
+    store.apply([CARD, TTL, STEPS])
     provider = get_provider(project.config)
     provider.online_store._clock = FixedClock(T0 + timedelta(seconds=seconds))
     assert isinstance(provider.online_store, LockstepOnlineStore)
     store._provider = provider
     return store
-
-
-def _entities(table: Any) -> list[Any]:
-    from feast import Entity, ValueType
-
-    return [Entity(name="card", join_keys=["card_id"], value_type=ValueType.INT64)]
 
 
 def _request(cards: list[int]) -> dict[str, Any]:
@@ -157,14 +151,9 @@ def _plain(answer: Any) -> dict[str, list[Any]]:
 
 
 def _asked(project: OnlineProject, *cards: int) -> tuple[Any, ...]:
-    from online_project import entity
-
     return (project.config, TTL, [entity(card) for card in cards])
 
 
 async def _push(project: OnlineProject, card: int) -> None:
-    from feast.protos.feast.types.Value_pb2 import Value
-    from online_project import entity
-
     rows = [(entity(card), {"n": Value(int64_val=7)}, T0, None)]
     await project.store.online_write_batch_async(project.config, TTL, rows, None)

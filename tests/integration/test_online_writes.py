@@ -123,6 +123,27 @@ def test_what_somebody_writes_between_the_look_and_the_transaction_is_compared_a
     assert project.read(WINDOWS, 1, 2) == [(9, 90), (5, 20)]
 
 
+def test_one_batch_that_is_overtaken_does_not_slow_down_the_next(
+    project: OnlineProject, redis_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    compare = online_writes._Transaction.of
+    arrivals = [(1, 9, 9, 90)]
+
+    def compare_and_be_overtaken(*arguments: Any) -> Any:
+        transaction = compare(*arguments)
+        if arrivals:
+            by_transaction(redis_url, tmp_path, [arrivals.pop()])
+        return transaction
+
+    monkeypatch.setattr(online_writes._Transaction, "of", compare_and_be_overtaken)
+    with Redis.from_url(redis_url) as redis:
+        redis.config_resetstat()
+        count = project.write(WINDOWS, *((card, 5, 5, card) for card in range(1600)))
+        assert redis.info("commandstats")["cmdstat_eval"]["calls"] == 499
+    assert count == WriteCount(1599, 1)
+    assert project.read(WINDOWS, 1, 2, 1599) == [(9, 90), (5, 2), (5, 1599)]
+
+
 def test_a_script_does_not_write_over_what_it_has_not_seen(
     project: OnlineProject, redis_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
