@@ -97,7 +97,8 @@ def test_the_commands_for_ones_own_data_work_as_written(tmp_path: Path) -> None:
         'python -c "import polars as pl; '
         "pl.read_parquet('raw.parquet').write_csv('transactions.csv')\"\n"
     )
-    ready = f"until curl -sf localhost:{port}/ready >ready.txt; do kill -0 $!; (( SECONDS < 150 )); sleep 0.2; done"
+    wait = "kill -0 $!; (( SECONDS < 150 )); sleep 0.2"
+    ready = f"until curl -sf localhost:{port}/ready >ready.txt; do {wait}; done"
     script = "\n".join(
         [
             generate,
