@@ -173,10 +173,12 @@ class AsyncRedisServers:
             for keys, commands in batches:
                 yield await self.ask(keys(), commands)
             return
-        first, *others = batches
-        asked = [asyncio.ensure_future(self._seed.ask(commands)) for _, commands in others]
+        commands_of = [commands for _, commands in batches]
+        if not commands_of:
+            return
+        asked = [asyncio.ensure_future(self._seed.ask(commands)) for commands in commands_of[1:]]
         try:
-            yield await self._seed.ask(first[1])
+            yield await self._seed.ask(commands_of[0])
             for question in asked:
                 yield await question
         finally:
