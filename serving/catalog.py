@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING
 import yaml
 
 from lockstep.settings import Settings
-from lockstep.stores.redis_connection import connect_async, redis_errors
+from lockstep.stores.async_redis_servers import AsyncRedisServers
+from lockstep.stores.redis_address import RedisAddress
+from lockstep.stores.redis_connection import redis_errors
 from serving.errors import DefinitionsError
 from serving.model_registry import ServedModel
 from serving.preload import DEFINITIONS
@@ -53,12 +55,12 @@ class Catalog:
         Raises:
             StoreUnavailableError: it does not.
         """
-        client = connect_async(self.redis_url)
+        servers = AsyncRedisServers(RedisAddress.of(self.redis_url))
         try:
             with redis_errors(self.redis_url):
-                await client.execute_command("PING")
+                await servers.ping()
         finally:
-            await client.aclose()
+            await servers.close()
 
     def scorer(self, served: ServedModel) -> Scorer:
         """What scores with this model, from the features that it was trained on.

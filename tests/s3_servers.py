@@ -72,8 +72,10 @@ def moto_server() -> Iterator[S3Server]:
     server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
     server.start()
     host, port = server.get_host_and_port()
-    yield S3Server(f"http://{host}:{port}")
-    server.stop()
+    try:
+        yield S3Server(f"http://{host}:{port}")
+    finally:
+        server.stop()
 
 
 @contextmanager

@@ -10,11 +10,14 @@ from typing import cast
 from redis.exceptions import ResponseError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 
-from lockstep.stores.redis_address import RedisAddress
+from lockstep.stores.redis_address import (
+    CONNECT_TIMEOUT_SECONDS,
+    READ_TIMEOUT_SECONDS,
+    RedisAddress,
+)
 from lockstep.stores.redis_servers import Batch
 from lockstep.stores.redis_slots import ASK_SLOTS, ATTEMPTS, PAUSE_SECONDS, SlotMap, is_moving
 from lockstep.stores.redis_wire import (
-    CONNECT_TIMEOUT_SECONDS,
     MORE_TO_COME,
     Reply,
     checked,
@@ -136,7 +139,9 @@ class AsyncRedisNode:
 class AsyncRedisServers:
     """One Redis, or the masters of a cluster, asked by key; for one event loop."""
 
-    def __init__(self, address: RedisAddress, *, timeout_seconds: float) -> None:
+    def __init__(
+        self, address: RedisAddress, *, timeout_seconds: float = READ_TIMEOUT_SECONDS
+    ) -> None:
         self._address = address
         self._timeout = timeout_seconds
         self._seed = AsyncRedisNode(address, timeout_seconds=timeout_seconds)
@@ -239,7 +244,7 @@ async def _greeted(address: RedisAddress) -> AsyncWire:
     greeting = [packed(*command) for command in address.greeting]
     try:
         checked(await wire.ask(b"".join(greeting), len(greeting)))
-    except BaseException:
+    except BaseException:  # also when cancelled: nobody else can close it
         wire.close()
         raise
     return wire

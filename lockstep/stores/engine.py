@@ -45,11 +45,12 @@ from lockstep.stores.lake_errors import lake_errors
 from lockstep.stores.ledger import LedgerRow, append
 from lockstep.stores.locations import lake_of
 from lockstep.stores.marks import Marks
-from lockstep.stores.materialization import Materialization, definition_of, is_step_function
+from lockstep.stores.materialization import Materialization, definition_of
 from lockstep.stores.newest_rows import newest_rows
 from lockstep.stores.online import LockstepOnlineStore
 from lockstep.stores.online_writes import WriteCount
 from lockstep.stores.view_table import ViewTable
+from lockstep.stores.view_tags import is_step_function
 
 logger = logging.getLogger(__name__)
 

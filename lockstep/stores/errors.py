@@ -229,6 +229,17 @@ class ReadPlanError(PluginError):
         )
 
 
+class ViewTagError(PluginError):
+    """A tag of a feature view that says nothing that is understood."""
+
+    @classmethod
+    def wrong_value(cls, view: str, tag: str, got: str, expected: str) -> ViewTagError:
+        return cls(
+            f"the tag {tag} of the feature view {view!r} is {got[:40]!r}, expected {expected}",
+            next_step="mend the view's definition and run `feast apply`",
+        )
+
+
 class StoreUnavailableError(PluginError):
     """The online store does not answer, or refuses."""
 

@@ -41,7 +41,7 @@ class FeastRead:
 
 
 @dataclass(frozen=True)
-class ViewQuery:
+class OnlineQuery:
     """What one call asks of a view: a command for its horizon, and one for each entity."""
 
     plan: ViewPlan
@@ -54,7 +54,7 @@ class ViewQuery:
         view: FeatureView,
         entity_keys: Sequence[EntityKey],
         requested: Sequence[str] | None,
-    ) -> ViewQuery:
+    ) -> OnlineQuery:
         """The query for the features that are requested, else for all."""
         names = tuple(requested or (feature.name for feature in view.features))
         plan = view_plan(config.project, view, names, stored_as=stored_name(config, view))

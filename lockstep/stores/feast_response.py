@@ -8,7 +8,7 @@ from typing import Any
 
 from feast import FeatureView, RepoConfig, utils
 
-from lockstep.stores.feast_reads import FeastRead, ViewQuery
+from lockstep.stores.feast_reads import FeastRead, OnlineQuery
 from lockstep.stores.redis_wire import Reply
 
 
@@ -20,7 +20,7 @@ class _Part:
     requested: list[str]
     positions: Sequence[Sequence[int]]
     length: int
-    query: ViewQuery
+    query: OnlineQuery
 
 
 @dataclass(frozen=True)
@@ -50,12 +50,12 @@ class FeastResponse:
                 view, join_key_values, join_keys
             )
             keys = utils._get_entity_key_protos(entities)
-            query = ViewQuery.of(config, view, keys, requested)
+            query = OnlineQuery.of(config, view, keys, requested)
             parts.append(_Part(view, requested, tuple(positions), length, query))
         return cls(message, tuple(parts), full_feature_names, with_versions)
 
     @property
-    def queries(self) -> list[ViewQuery]:
+    def queries(self) -> list[OnlineQuery]:
         """One for each view."""
         return [part.query for part in self.parts]
 
@@ -79,14 +79,14 @@ class FeastResponse:
                         vector.statuses[place] = read.statuses[position]
 
 
-def asked(queries: Sequence[ViewQuery]) -> tuple[list[bytes], list[bytes]]:
+def asked(queries: Sequence[OnlineQuery]) -> tuple[list[bytes], list[bytes]]:
     """The keys and commands of all queries, one after another."""
     keys = [key for query in queries for key in query.asked]
     return keys, [command for query in queries for command in query.commands]
 
 
 def answered(
-    queries: Sequence[ViewQuery], replies: Sequence[Reply], t_us: int
+    queries: Sequence[OnlineQuery], replies: Sequence[Reply], t_us: int
 ) -> list[list[FeastRead]]:
     """The rows of each query at T."""
     reads, first = [], 0

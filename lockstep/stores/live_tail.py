@@ -11,10 +11,6 @@ import struct
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
-from feast import FeatureView
-
-DEFAULT_STEPS = 8
-
 _HEAD = struct.Struct("<qqH")
 _NAME = struct.Struct("<B")
 _CONTENT = struct.Struct("<I")
@@ -32,17 +28,6 @@ class TailStep:
     def version(self) -> tuple[int, int]:
         """What orders corrections."""
         return (self.event_us, self.created_us)
-
-
-def tail_steps(view: FeatureView) -> int:
-    """How many steps a view keeps, its newest among them; 0 for a view that is not `live`.
-
-    The tag `live` is `true` for eight, or the number itself.
-    """
-    tag = str((view.tags or {}).get("live", "")).strip().lower()
-    if tag in ("", "false"):
-        return 0
-    return int(tag) if tag.isdecimal() else DEFAULT_STEPS
 
 
 def merged(steps: Iterable[TailStep], arrived: Iterable[TailStep], *, keep: int) -> list[TailStep]:

@@ -14,6 +14,7 @@ from lockstep.stores.coverage import Coverage
 from lockstep.stores.ledger import LedgerRow
 from lockstep.stores.newest_rows import Chosen
 from lockstep.stores.view_table import ViewTable
+from lockstep.stores.view_tags import is_step_function
 from lockstep.windows.spec import CREATED_TIMESTAMP, EVENT_TIMESTAMP
 
 
@@ -100,11 +101,6 @@ class Materialization:
     @property
     def _has_created(self) -> bool:
         return bool(self.table.view.batch_source.created_timestamp_column)
-
-
-def is_step_function(view: FeatureView) -> bool:
-    """Whether a row of the view holds until the next one, whatever its age."""
-    return str((view.tags or {}).get("step_function", "")).lower() == "true"
 
 
 def definition_of(view: FeatureView) -> str:

@@ -14,7 +14,8 @@ project's deletes touch only that project; each view has a horizon. See docs/onl
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from datetime import datetime
 from typing import Any
 
@@ -26,15 +27,18 @@ from feast.protos.feast.types.EntityKey_pb2 import EntityKey
 from feast.repo_config import FeastConfigBaseModel
 
 from lockstep.contract.clock import Clock, SystemClock
-from lockstep.stores.feast_reads import FeastRead, OnlineRead, ViewQuery, stored_name
+from lockstep.stores.feast_reads import FeastRead, OnlineQuery, OnlineRead, stored_name
 from lockstep.stores.feast_response import FeastResponse, answered, asked
 from lockstep.stores.locations import redis_url
 from lockstep.stores.online_connections import OnlineConnections
 from lockstep.stores.online_deletes import delete_view
 from lockstep.stores.online_rows import FeastRow
 from lockstep.stores.online_writes import WriteCount
+from lockstep.stores.redis_address import Part
 from lockstep.stores.redis_connection import redis_errors
 from lockstep.stores.redis_layout import horizon_key, mark_key
+from lockstep.stores.redis_servers import RedisServers
+from lockstep.stores.redis_wire import Reply, packed
 from lockstep.stores.view_table import ViewTable
 from lockstep.stores.view_writer import ViewWriter
 from lockstep.windows.microseconds import instant_at, microseconds
@@ -83,10 +87,8 @@ class LockstepOnlineStore(OnlineStore):  # type: ignore[misc]  # Feast ships no 
             EntityKeyError: a key is null.
             StoreUnavailableError: Redis does not answer, or refuses; the rest is not written.
         """
-        url = redis_url(config)
-        with redis_errors(url):
-            writer = ViewWriter(self._connections.servers(url), config, view)
-            return writer.write_frame(table, rows, progress)
+        with self._servers(config) as servers:
+            return ViewWriter(servers, config, view).write_frame(table, rows, progress)
 
     def online_write_batch(
         self,
@@ -100,10 +102,8 @@ class LockstepOnlineStore(OnlineStore):  # type: ignore[misc]  # Feast ships no 
         Raises:
             StoreUnavailableError: Redis does not answer, or refuses.
         """
-        url = redis_url(config)
-        with redis_errors(url):
-            writer = ViewWriter(self._connections.servers(url), config, table)
-            writer.write_rows(data, progress)
+        with self._servers(config) as servers:
+            ViewWriter(servers, config, table).write_rows(data, progress)
 
     async def online_write_batch_async(
         self,
@@ -135,7 +135,7 @@ class LockstepOnlineStore(OnlineStore):  # type: ignore[misc]  # Feast ships no 
         Raises:
             StoreUnavailableError: Redis does not answer.
         """
-        query = ViewQuery.of(config, table, entity_keys, requested_features)
+        query = OnlineQuery.of(config, table, entity_keys, requested_features)
         (reads,) = self._ask(config, [query])
         return [read.row for read in reads]
 
@@ -151,7 +151,7 @@ class LockstepOnlineStore(OnlineStore):  # type: ignore[misc]  # Feast ships no 
         Raises:
             StoreUnavailableError: Redis does not answer.
         """
-        query = ViewQuery.of(config, table, entity_keys, requested_features)
+        query = OnlineQuery.of(config, table, entity_keys, requested_features)
         (reads,) = await self._ask_async(config, [query])
         return [read.row for read in reads]
 
@@ -216,12 +216,9 @@ class LockstepOnlineStore(OnlineStore):  # type: ignore[misc]  # Feast ships no 
         Raises:
             StoreUnavailableError: Redis does not answer.
         """
-        url = redis_url(config)
         key = horizon_key(config.project, stored_name(config, table))
-        us = microseconds(horizon)
         limit_us = -1 if limit is None else microseconds(limit)
-        with redis_errors(url):
-            self._connections.client(url).execute_command("EVAL", _ADVANCE, 1, key, us, limit_us)
+        self._command(config, key, "EVAL", _ADVANCE, 1, key, microseconds(horizon), limit_us)
 
     def horizon(self, config: RepoConfig, table: FeatureView) -> datetime | None:
         """The T before which the view's rows are exact; None where nothing was recorded.
@@ -229,10 +226,8 @@ class LockstepOnlineStore(OnlineStore):  # type: ignore[misc]  # Feast ships no 
         Raises:
             StoreUnavailableError: Redis does not answer.
         """
-        url = redis_url(config)
         key = horizon_key(config.project, stored_name(config, table))
-        with redis_errors(url):
-            held = self._connections.client(url).execute_command("GET", key)
+        held = self._command(config, key, "GET", key)
         return None if held is None else instant_at(int(held))
 
     def mark(self, config: RepoConfig, table: FeatureView) -> str | None:
@@ -241,10 +236,8 @@ class LockstepOnlineStore(OnlineStore):  # type: ignore[misc]  # Feast ships no 
         Raises:
             StoreUnavailableError: Redis does not answer.
         """
-        url = redis_url(config)
         key = mark_key(config.project, stored_name(config, table))
-        with redis_errors(url):
-            held = self._connections.client(url).execute_command("GET", key)
+        held = self._command(config, key, "GET", key)
         return None if held is None else str(held.decode())
 
     def set_mark(self, config: RepoConfig, table: FeatureView, text: str) -> None:
@@ -253,24 +246,32 @@ class LockstepOnlineStore(OnlineStore):  # type: ignore[misc]  # Feast ships no 
         Raises:
             StoreUnavailableError: Redis does not answer.
         """
-        url = redis_url(config)
         key = mark_key(config.project, stored_name(config, table))
-        with redis_errors(url):
-            self._connections.client(url).execute_command("SET", key, text)
+        self._command(config, key, "SET", key, text)
 
     async def close(self) -> None:
         """Ends the connections; Feast's server calls it when it stops."""
         await self._connections.close()
 
-    def _ask(self, config: RepoConfig, queries: Sequence[ViewQuery]) -> list[list[FeastRead]]:
+    @contextmanager
+    def _servers(self, config: RepoConfig) -> Iterator[RedisServers]:
         url = redis_url(config)
-        keys, commands = asked(queries)
         with redis_errors(url):
-            replies = self._connections.servers(url).ask(keys, commands)
+            yield self._connections.servers(url)
+
+    def _command(self, config: RepoConfig, key: bytes, *command: Part) -> Reply:
+        with self._servers(config) as servers:
+            (reply,) = servers.ask([key], [packed(*command)])
+        return reply
+
+    def _ask(self, config: RepoConfig, queries: Sequence[OnlineQuery]) -> list[list[FeastRead]]:
+        keys, commands = asked(queries)
+        with self._servers(config) as servers:
+            replies = servers.ask(keys, commands)
         return answered(queries, replies, microseconds(self._clock.now()))
 
     async def _ask_async(
-        self, config: RepoConfig, queries: Sequence[ViewQuery]
+        self, config: RepoConfig, queries: Sequence[OnlineQuery]
     ) -> list[list[FeastRead]]:
         url = redis_url(config)
         keys, commands = asked(queries)

@@ -9,7 +9,7 @@ from weakref import WeakKeyDictionary
 from lockstep.stores.async_redis_servers import AsyncRedisServers
 from lockstep.stores.redis_address import RedisAddress
 from lockstep.stores.redis_connection import RedisClient, connect
-from lockstep.stores.redis_servers import READ_TIMEOUT_SECONDS, RedisServers
+from lockstep.stores.redis_servers import RedisServers
 
 
 class OnlineConnections:
@@ -40,8 +40,7 @@ class OnlineConnections:
         """
         own = self._by_loop.setdefault(asyncio.get_running_loop(), {})
         if url not in own:
-            address = RedisAddress.of(url)
-            own[url] = AsyncRedisServers(address, timeout_seconds=READ_TIMEOUT_SECONDS)
+            own[url] = AsyncRedisServers(RedisAddress.of(url))
         return own[url]
 
     def client(self, url: str) -> RedisClient:

@@ -7,8 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from lockstep.contract.status import FeatureStatus, status_at
-
-_SECOND_US = 1_000_000
+from lockstep.windows.microseconds import SECOND_US
 
 
 @dataclass(frozen=True)
@@ -39,7 +38,7 @@ class ViewRead:
         """How far T is past what the store vouches for; None where it vouches for nothing."""
         if self.horizon_us is None:
             return None
-        return max(0, t_us - self.horizon_us) / _SECOND_US
+        return max(0, t_us - self.horizon_us) / SECOND_US
 
     def status(self, feature: str, t_us: int) -> FeatureStatus:
         """The status of one feature at T."""

@@ -49,7 +49,7 @@ def online_rows(project: str, view: str, rows: Iterable[FeastRow]) -> list[Onlin
     return encoded
 
 
-def newest_rows(rows: Iterable[OnlineRow]) -> list[OnlineRow]:
+def newest_of_each_key(rows: Iterable[OnlineRow]) -> list[OnlineRow]:
     """Of several rows with one key only the newest; among equals the last."""
     newest: dict[bytes, OnlineRow] = {}
     for row in rows:

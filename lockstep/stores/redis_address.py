@@ -20,6 +20,9 @@ from lockstep.stores.errors import StoreUnavailableError
 _CLUSTER = "+cluster://"
 _DEFAULT_PORT = 6379
 
+CONNECT_TIMEOUT_SECONDS = 2.0
+READ_TIMEOUT_SECONDS = 5.0
+
 Part = bytes | str | int
 
 

@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import AbstractAsyncContextManager, AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from typing import Any, Protocol, cast
 
 from redis import Redis, RedisCluster, RedisError
-from redis import asyncio as redis_asyncio
-from redis.asyncio.retry import Retry as AsyncRetry
 from redis.backoff import NoBackoff
 from redis.exceptions import NoPermissionError
 from redis.retry import Retry
 
 from lockstep.stores.errors import StoreUnavailableError
-from lockstep.stores.redis_address import Part, is_cluster, plain_url
-
-CONNECT_TIMEOUT_SECONDS = 2.0
-READ_TIMEOUT_SECONDS = 5.0
+from lockstep.stores.redis_address import (
+    CONNECT_TIMEOUT_SECONDS,
+    READ_TIMEOUT_SECONDS,
+    Part,
+    is_cluster,
+    plain_url,
+)
 
 # One retry at once: a connection that a restarted server has dropped is replaced, and a
 # server that is down is reported in time for the caller's own deadline.
@@ -42,24 +43,6 @@ class RedisClient(Protocol):
     def scan_iter(self, match: bytes, count: int) -> Iterator[bytes]: ...
 
 
-class AsyncPipeline(Protocol):
-    """The same for asyncio."""
-
-    def execute_command(self, *parts: Part) -> Any: ...
-
-    async def execute(self) -> list[Any]: ...
-
-
-class AsyncRedisClient(Protocol):
-    """The same for asyncio."""
-
-    async def execute_command(self, *parts: Part) -> Any: ...
-
-    def pipeline(self, transaction: bool) -> AbstractAsyncContextManager[AsyncPipeline]: ...
-
-    async def aclose(self) -> None: ...
-
-
 def connect(url: str) -> RedisClient:
     """A client for what `redis_address` describes; it connects when first used.
 
@@ -72,25 +55,15 @@ def connect(url: str) -> RedisClient:
     retry = Retry(NoBackoff(), _RETRIES)
     with redis_errors(url):
         try:
-            client = kind.from_url(plain_url(url), retry=retry, **_timeouts(READ_TIMEOUT_SECONDS))
+            client = kind.from_url(
+                plain_url(url),
+                retry=retry,
+                socket_connect_timeout=CONNECT_TIMEOUT_SECONDS,
+                socket_timeout=READ_TIMEOUT_SECONDS,
+            )
         except ValueError as error:
             raise StoreUnavailableError.bad_url(url, error) from error
     return cast(RedisClient, client)
-
-
-def connect_async(url: str, *, timeout_seconds: float = READ_TIMEOUT_SECONDS) -> AsyncRedisClient:
-    """The same for asyncio; it belongs to the event loop that first uses it.
-
-    Raises:
-        StoreUnavailableError: `url` is not such an address.
-    """
-    kind = redis_asyncio.RedisCluster if is_cluster(url) else redis_asyncio.Redis
-    retry = AsyncRetry(NoBackoff(), _RETRIES)
-    try:
-        client = kind.from_url(plain_url(url), retry=retry, **_timeouts(timeout_seconds))
-    except ValueError as error:
-        raise StoreUnavailableError.bad_url(url, error) from error
-    return cast(AsyncRedisClient, client)
 
 
 @contextmanager
@@ -102,7 +75,3 @@ def redis_errors(url: str) -> Iterator[None]:
         if isinstance(error, NoPermissionError) or str(error).startswith("NOPERM"):
             raise StoreUnavailableError.not_permitted(url, error) from error
         raise StoreUnavailableError.redis(url, error) from error
-
-
-def _timeouts(read_seconds: float) -> dict[str, Any]:
-    return {"socket_connect_timeout": CONNECT_TIMEOUT_SECONDS, "socket_timeout": read_seconds}

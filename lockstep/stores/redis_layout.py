@@ -28,7 +28,7 @@ from feast.protos.feast.types.EntityKey_pb2 import EntityKey
 from feast.value_type import ValueType
 from google.protobuf.timestamp_pb2 import Timestamp
 
-from lockstep.stores.value_bytes import SECOND_US
+from lockstep.windows.microseconds import SECOND_US
 
 _KEY_HEAD = struct.Struct("<2I")
 _INTEGERS = {ValueType.INT32: "<2Ii", ValueType.INT64: "<2Iq", ValueType.UNIX_TIMESTAMP: "<2Iq"}

@@ -8,7 +8,7 @@ from contextlib import ExitStack, contextmanager
 
 from redis.exceptions import ResponseError
 
-from lockstep.stores.redis_address import RedisAddress
+from lockstep.stores.redis_address import READ_TIMEOUT_SECONDS, RedisAddress
 from lockstep.stores.redis_slots import (
     ASK_SLOTS,
     ATTEMPTS,
@@ -17,8 +17,6 @@ from lockstep.stores.redis_slots import (
     is_moving,
 )
 from lockstep.stores.redis_wire import RedisNode, Reply, Wire, checked
-
-READ_TIMEOUT_SECONDS = 5.0
 
 # Commands, and what makes the keys that they are for, which only a cluster needs.
 Batch = tuple[Callable[[], Sequence[bytes]], Sequence[bytes]]

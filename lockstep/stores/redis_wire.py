@@ -18,10 +18,9 @@ from hiredis import Reader, pack_command
 from redis.exceptions import InvalidResponse, ResponseError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 
-from lockstep.stores.redis_address import Part, RedisAddress
+from lockstep.stores.redis_address import CONNECT_TIMEOUT_SECONDS, Part, RedisAddress
 
 _CHUNK = 1 << 16
-CONNECT_TIMEOUT_SECONDS = 2.0
 MORE_TO_COME = object()
 
 Reply = Any
@@ -66,7 +65,7 @@ class Wire:
         self._readable.register(self._socket, select.POLLIN)
         try:
             self._greet(address.greeting)
-        except BaseException:
+        except BaseException:  # also when interrupted: nobody else can close it
             self.close()
             raise
 
@@ -147,7 +146,7 @@ class RedisNode:
         wire = wire or Wire(self.address, self._timeout)
         try:
             yield wire
-        except BaseException:
+        except BaseException:  # also when interrupted: replies may be on their way
             wire.close()
             raise
         self._idle.append(wire)

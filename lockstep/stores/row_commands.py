@@ -36,8 +36,8 @@ from lockstep.stores.resp_columns import (
     texts,
     varints,
 )
-from lockstep.stores.value_bytes import SECOND_US
 from lockstep.stores.view_table import ViewTable
+from lockstep.windows.microseconds import SECOND_US
 from lockstep.windows.spec import CREATED_TIMESTAMP, EVENT_TIMESTAMP
 
 _TAGS: dict[FeastType, bytes] = {

@@ -14,7 +14,8 @@ from feast.protos.feast.types.Value_pb2 import Value
 from feast.type_map import feast_value_type_to_python_type
 from google.protobuf.timestamp_pb2 import Timestamp
 
-SECOND_US = 1_000_000
+from lockstep.windows.microseconds import SECOND_US
+
 _DOUBLE = struct.Struct("<d")
 _FLOAT = struct.Struct("<f")
 _SECONDS_TAG, _NANOS_TAG = 0x08, 0x10

@@ -14,9 +14,9 @@ from lockstep.stores.entity_frame import key_columns
 from lockstep.stores.join_status import StatusRule
 from lockstep.stores.view_query import ViewQuery
 from lockstep.stores.view_table import ViewTable
+from lockstep.stores.view_tags import max_age_us
 from lockstep.windows.spec import EVENT_TIMESTAMP, VALID_UNTIL
 
-_SECOND_US = 1_000_000
 _TICK = timedelta(microseconds=1)
 
 
@@ -105,11 +105,8 @@ class ViewJoin:
         """
         rule = None
         if self.with_statuses:
-            max_age = (self.table.view.tags or {}).get("max_age_seconds")
-            rule = StatusRule(
-                horizon=self.table.table.horizon(),
-                max_age_us=int(max_age) * _SECOND_US if max_age else None,
-            )
+            view = self.table.view
+            rule = StatusRule(horizon=self.table.table.horizon(), max_age_us=max_age_us(view))
         return ViewQuery(tuple(self.table.keys), self.columns, self.ttl, rule)
 
     @property

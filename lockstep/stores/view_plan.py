@@ -9,7 +9,7 @@ from feast import FeatureView
 from feast.types import FeastType
 
 from lockstep.stores.errors import ReadPlanError
-from lockstep.stores.live_tail import TailStep, decode_tail, known_at, tail_steps
+from lockstep.stores.live_tail import TailStep, decode_tail, known_at
 from lockstep.stores.online_read import ViewRead
 from lockstep.stores.redis_layout import (
     created_field,
@@ -18,7 +18,9 @@ from lockstep.stores.redis_layout import (
     horizon_key,
     tail_field,
 )
-from lockstep.stores.value_bytes import SECOND_US, decode_time, python_value
+from lockstep.stores.value_bytes import decode_time, python_value
+from lockstep.stores.view_tags import max_age_us, tail_steps
+from lockstep.windows.microseconds import SECOND_US
 from lockstep.windows.spec import VALID_UNTIL
 
 
@@ -113,7 +115,6 @@ def view_plan(
     has_valid_until = VALID_UNTIL in declared
     names = (*features, VALID_UNTIL) if has_valid_until else features
     tail = tail_field(stored) if tail_steps(view) else None
-    max_age = (view.tags or {}).get("max_age_seconds")
     return ViewPlan(
         name=view.projection.name_to_use(),
         features=features,
@@ -128,5 +129,5 @@ def view_plan(
         has_valid_until=has_valid_until,
         tail_field=tail,
         ttl_us=int(view.ttl.total_seconds() * SECOND_US) if view.ttl else None,
-        max_age_us=int(max_age) * SECOND_US if max_age else None,
+        max_age_us=max_age_us(view),
     )

@@ -11,14 +11,14 @@ from feast import FeatureView, RepoConfig
 
 from lockstep.stores.feast_reads import stored_name
 from lockstep.stores.feast_rows import feast_rows
-from lockstep.stores.live_tail import tail_steps
 from lockstep.stores.live_writes import LiveWriter
-from lockstep.stores.online_rows import FeastRow, newest_rows, online_rows
+from lockstep.stores.online_rows import FeastRow, newest_of_each_key, online_rows
 from lockstep.stores.online_writes import RowWriter, WriteCount, made_ahead
 from lockstep.stores.redis_layout import feature_field
 from lockstep.stores.redis_servers import RedisServers
 from lockstep.stores.row_commands import HashWrites
 from lockstep.stores.view_table import ViewTable
+from lockstep.stores.view_tags import tail_steps
 
 # Rows in Feast's messages at a time, and rows whose columns are encoded at once.
 _BATCH = 2_000
@@ -66,7 +66,7 @@ class ViewWriter:
             if tail_steps(self.view):
                 count += self._live.write(encoded)
             else:
-                count += self._write([HashWrites.of_rows(newest_rows(encoded))], None)
+                count += self._write([HashWrites.of_rows(newest_of_each_key(encoded))], None)
             if progress:
                 progress(len(batch))
         return count

@@ -52,6 +52,8 @@ def breaking_proxy(
     with Server(("127.0.0.1", 0), Handler) as proxy:
         serving = threading.Thread(target=proxy.serve_forever)
         serving.start()
-        yield f"http://127.0.0.1:{proxy.server_address[1]}"
-        proxy.shutdown()
-        serving.join()
+        try:
+            yield f"http://127.0.0.1:{proxy.server_address[1]}"
+        finally:
+            proxy.shutdown()
+            serving.join()

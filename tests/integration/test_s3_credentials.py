@@ -47,9 +47,11 @@ def doorman() -> Iterator[Doorman]:
         found = Doorman(f"http://127.0.0.1:{server.server_address[1]}")
         serving = threading.Thread(target=server.serve_forever)
         serving.start()
-        yield found
-        server.shutdown()
-        serving.join()
+        try:
+            yield found
+        finally:
+            server.shutdown()
+            serving.join()
 
 
 def ask(doorman: Doorman) -> tuple[set[object], set[object]]:

@@ -2,19 +2,10 @@
 
 from __future__ import annotations
 
-import pytest
-from feast import FeatureView, FileSource
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lockstep.stores.live_tail import (
-    TailStep,
-    decode_tail,
-    encode_tail,
-    known_at,
-    merged,
-    tail_steps,
-)
+from lockstep.stores.live_tail import TailStep, decode_tail, encode_tail, known_at, merged
 
 times = st.integers(-5, 9)
 fields = st.dictionaries(st.binary(min_size=1, max_size=9), st.binary(max_size=300), max_size=3)
@@ -43,18 +34,3 @@ def test_a_read_is_right_or_says_that_the_tail_does_not_reach_back(
         assert step.version == max(known)
     elif known:
         assert len({s.version for s in every}) > keep
-
-
-@pytest.mark.parametrize(
-    ("tags", "keep"),
-    [
-        ({}, 0),
-        ({"live": "false"}, 0),
-        ({"live": "true"}, 8),
-        ({"live": "3"}, 3),
-        ({"live": "0"}, 0),
-    ],
-)
-def test_the_tag_declares_how_many(tags: dict[str, str], keep: int) -> None:
-    source = FileSource(path="x", timestamp_field="event_timestamp")
-    assert tail_steps(FeatureView(name="v", source=source, tags=tags)) == keep
