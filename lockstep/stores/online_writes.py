@@ -17,12 +17,13 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from lockstep.stores.compiled import versions
 from lockstep.stores.guarded_write import bulk_content, bulk_string, guarded_write
 from lockstep.stores.redis_layout import created_field, event_field, writes_key
 from lockstep.stores.redis_servers import RedisServers
 from lockstep.stores.redis_wire import Wire, checked, packed
 from lockstep.stores.row_commands import HashWrites
-from lockstep.stores.value_columns import NEVER, Cells
+from lockstep.stores.value_bytes import decode_time
 
 # Redis answers nobody else while a transaction runs.
 TRANSACTION_ROWS = 500
@@ -32,6 +33,9 @@ _UNWATCH, _MULTI, _EXEC = packed("UNWATCH"), packed("MULTI"), packed("EXEC")
 
 Answers = Sequence[Sequence[bytes | None]]
 Bools = NDArray[np.bool_]
+Ints = NDArray[np.int64]
+
+_NEVER = -(2**63)
 
 
 @dataclass(frozen=True)
@@ -179,11 +183,26 @@ class _Transaction:
 
 def _is_older(rows: HashWrites, positions: Sequence[int], held: Answers) -> Bools:
     """Which rows are older than what is held; Feast's own rows have no created time."""
-    event, created = Cells.of(held, len(held)).times([0, 1]).T
-    created = np.where(created == NEVER, event, created)
+    event, created = held_versions(held).T
     own_event, own_created = rows.event_us[positions], rows.created_us[positions]
     is_older: Bools = (own_event < event) | ((own_event == event) & (own_created < created))
     return is_older
+
+
+def held_versions(held: Answers) -> Ints:
+    """(rows, 2): event and created time in microseconds; the lowest number for no row.
+
+    A row without a created time, as Feast writes it, was created at its event.
+    """
+    times = np.empty((len(held), 2), np.int64)
+    for row in versions(held, times):
+        event, created = held[row]
+        if event is None:
+            times[row] = _NEVER
+        else:
+            event_us = decode_time(event)
+            times[row] = event_us, event_us if created is None else decode_time(created)
+    return times
 
 
 def _exist(rows: HashWrites) -> bytes:

@@ -9,15 +9,16 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 
-from feast import FeatureView
+from feast import FeatureView, types
 
 from lockstep.stores.errors import ReadPlanError
 from lockstep.stores.key_plan import JoinKey, KeyPlan, join_keys
 from lockstep.stores.online_read import ViewRead
 from lockstep.stores.redis_layout import key_prefix
-from lockstep.stores.value_columns import NUMBER_KINDS
 from lockstep.stores.view_plan import ViewPlan, view_plan
 from lockstep.windows.spec import VALID_UNTIL
+
+_NUMBERS = (types.Int64, types.Int32, types.Float64, types.Float32, types.Bool)
 
 
 @dataclass(frozen=True)
@@ -87,7 +88,7 @@ class ReadPlan:
         """
         for view in self.views:
             for name, feast_type in zip(view.features, view.types, strict=True):
-                if feast_type not in NUMBER_KINDS:
+                if feast_type not in _NUMBERS:
                     raise ReadPlanError.no_number(name, feast_type)
 
     def entity(
@@ -97,15 +98,21 @@ class ReadPlan:
         t_us: int | None = None,
     ) -> dict[str, ViewRead]:
         """The views of one entity, by name, from the next answers: one for each key plan."""
-        horizon = iter(horizons)
-        reads = {}
+        return {
+            view.name: view.decode(cells, horizon_us, t_us)
+            for (view, cells), horizon_us in zip(self.parts(answers), horizons, strict=True)
+        }
+
+    def parts(
+        self, answers: Iterator[Sequence[bytes | None]]
+    ) -> Iterator[tuple[ViewPlan, Sequence[bytes | None]]]:
+        """Each view, and its fields in the next answers: one for each key plan."""
         for key in self.keys:
             answer, first = next(answers), 0
             for view in key.views:
                 end = first + len(view.fields)
-                reads[view.name] = view.decode(answer[first:end], next(horizon), t_us)
+                yield view, answer[first:end]
                 first = end
-        return reads
 
 
 def _key_plan(project: str, keys: tuple[JoinKey, ...], views: Sequence[ViewPlan]) -> KeyPlan:

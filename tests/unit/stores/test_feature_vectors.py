@@ -1,19 +1,23 @@
-"""A vector's values and statuses are those that `read` gives, however many rows there are."""
+"""A vector's values and statuses are those that `read` gives, compiled or not."""
 
 from __future__ import annotations
 
 import math
 from datetime import timedelta
 from typing import Any
+from unittest.mock import patch
 
 import numpy as np
 import pytest
 from feast import Entity, FeatureView, Field, FileSource, ValueType
 from feast.protos.feast.types.Value_pb2 import Value
 from feast.types import Bool, FeastType, Float32, Float64, Int32, Int64, String
+from google.protobuf.message import DecodeError
+from google.protobuf.timestamp_pb2 import Timestamp
 from hypothesis import given
 from hypothesis import strategies as st
 
+from lockstep.stores import compiled, feature_vectors, online_writes
 from lockstep.stores.errors import ReadPlanError
 from lockstep.stores.feature_vectors import STATUSES, VectorDecoder
 from lockstep.stores.live_tail import TailStep, encode_tail
@@ -47,6 +51,20 @@ FLAGS = view("flags", "card_id", {"is_new": Bool, "f": Float32}, ttl=4)
 SHOP = view("shop", "shop_id", {"m": Int32}, live="true")
 PLAN = ReadPlan.compile("p", [CARD, SHOP, FLAGS])
 
+FIELDS: dict[str, st.SearchStrategy[Any]] = {
+    "bool_val": st.booleans(),
+    "int32_val": st.integers(-(2**31), 2**31 - 1) | st.integers(0, 300),
+    "int64_val": st.integers(-(2**63), 2**63 - 1) | st.integers(0, 300),
+    "float_val": st.floats(width=32),
+    "double_val": st.floats(),
+}
+seconds = st.integers(-62_135_596_800, 253_402_300_799) | st.integers(0, 2_000_000_000)
+stamps = st.one_of(
+    st.builds(Timestamp, seconds=seconds, nanos=st.integers(0, 999_999_999)).map(
+        Timestamp.SerializeToString
+    ),
+    st.sampled_from([b"", b"\x10\x05", b"\x08\x05\x08\x06", b"\x08\x05\xf8\x3f\x05"]),
+)
 cells = st.one_of(
     st.none(),
     st.sampled_from([b"", Value(null_val=0).SerializeToString(), b"\xf8\x3f\x05"]),
@@ -97,10 +115,87 @@ def test_vectors_are_what_is_read(
     known = [statuses(plan.entity(found, horizons, t).values(), t) for t in t_us]
     values = [[_float(row[name].value) for name in plan.features] for row in known]
     codes = [[STATUSES.index(row[name].status) for name in plan.features] for row in known]
-    by_column = decoder._by_column(flat, horizons, np.array(t_us, np.int64))
-    for vectors in (decoder._by_row(flat, horizons, t_us), by_column):
+    for reader in (feature_vectors.fill, _fills_nothing):
+        with patch.object(feature_vectors, "fill", reader):
+            vectors = decoder.vectors(flat, horizons, t_us)
         np.testing.assert_array_equal(vectors.values, values)
         np.testing.assert_array_equal(vectors.codes, codes)
+
+
+@pytest.mark.parametrize("field", FIELDS)
+@given(data=st.data())
+def test_every_number_is_read_as_python_reads_it(field: str, data: st.DataObject) -> None:
+    value = Value(**{field: data.draw(FIELDS[field])}).SerializeToString()
+    cell = value[: data.draw(st.integers(0, len(value)))] + data.draw(st.binary(max_size=2))
+    decoder = VectorDecoder.of(ReadPlan.compile("p", [view("v", "k", {"n": Int64})]))
+    outcomes = []
+    for reader in (feature_vectors.fill, _fills_nothing):
+        with patch.object(feature_vectors, "fill", reader):
+            try:
+                vectors = decoder.vectors([[encode_time(T0), None, cell]], [None], [T0])
+                outcomes.append(repr((vectors.values, vectors.codes)))
+            except (DecodeError, TypeError, ValueError) as error:
+                outcomes.append(repr(error))
+    assert outcomes[0] == outcomes[1]
+
+
+@given(st.lists(st.tuples(st.none() | stamps, st.none() | stamps)))
+def test_versions_are_read_as_python_reads_them(
+    held: list[tuple[bytes | None, bytes | None]],
+) -> None:
+    answers = [list(pair) for pair in held]
+    found = online_writes.held_versions(answers)
+    with patch.object(online_writes, "versions", lambda held, _: range(len(held))):
+        np.testing.assert_array_equal(found, online_writes.held_versions(answers))
+
+
+def test_this_installation_has_the_compiled_reader() -> None:
+    assert compiled.IS_COMPILED
+
+
+def test_plain_rows_are_not_left_to_python() -> None:
+    decoder = VectorDecoder.of(PLAN)
+    now = encode_time(T0)
+    number, flag = (
+        Value(int64_val=7).SerializeToString(),
+        Value(bool_val=True).SerializeToString(),
+    )
+    card = [now, None, number, b"", None, now, now, flag, None]
+    shop = [encode_time(T0 + SECOND), now, number, None]
+    values, codes = np.empty((2, 5)), np.empty((2, 5), np.uint8)
+    left = feature_vectors.fill(
+        [card, [None] * 4, card, shop], [T0, T0], [None] * 3, decoder.layout, values, codes
+    )
+    # That of the second shop was not known yet: its tail, which only Python reads, may help.
+    assert left == [1]
+
+
+@pytest.mark.parametrize(
+    ("answers", "times", "horizons", "error"),
+    [
+        ([[None] * 9], [T0], [None] * 3, ValueError),
+        ([[None] * 9, [None] * 4], [T0], [None], ValueError),
+        ([[None] * 9, [None] * 4], ["now"], [None] * 3, TypeError),
+        ([[None] * 9, [None] * 4], [2**63], [None] * 3, OverflowError),
+        ([[None] * 9, None], [T0], [None] * 3, TypeError),
+        ([[b"", 1, *[None] * 7], [None] * 4], [T0], [None] * 3, TypeError),
+        ([[b""], [None] * 4], [T0], [None] * 3, IndexError),
+    ],
+)
+def test_what_is_no_answer_is_refused(
+    answers: Any, times: Any, horizons: Any, error: type[Exception]
+) -> None:
+    with pytest.raises(error):
+        VectorDecoder.of(PLAN).vectors(answers, horizons, times)
+
+
+@pytest.mark.parametrize(
+    "numbers", [[], [1, 1, 1], [0, 0, 0], [1, 1, 0, 1, 0, 0, 0, 0, 0], [1, 0, 1, 0, 0, 0]]
+)
+def test_a_layout_that_points_nowhere_is_refused(numbers: list[int]) -> None:
+    layout = np.array(numbers, np.int64).tobytes()
+    with pytest.raises(ValueError, match="the layout"):
+        feature_vectors.fill([], [], [], layout, np.empty((0, 1)), np.empty((0, 1), np.uint8))
 
 
 def test_a_status_is_found_by_name() -> None:
@@ -115,6 +210,10 @@ def test_what_no_vector_can_hold_is_refused() -> None:
         VectorDecoder.of(text)
     with pytest.raises(ReadPlanError, match=r"\['x'\] are not read; there are \['n'"):
         PLAN.ordered(["n", "x"])
+
+
+def _fills_nothing(answers: Any, t_us: list[int], *_: Any) -> range:
+    return range(len(t_us))
 
 
 def _float(value: Any) -> float:

@@ -1,16 +1,13 @@
-"""Bytes of messages read by hand are what protobuf reads, whole columns at a time too."""
+"""Bytes of messages read by hand are what protobuf reads."""
 
 from __future__ import annotations
 
 import math
 from typing import Any
 
-import numpy as np
 import pytest
-from feast import types as feast_types
 from feast.protos.feast.types.Value_pb2 import Int64List, Null, Value
 from feast.type_map import feast_value_type_to_python_type
-from feast.types import FeastType
 from google.protobuf.message import DecodeError
 from google.protobuf.timestamp_pb2 import Timestamp
 from hypothesis import given
@@ -18,7 +15,6 @@ from hypothesis import strategies as st
 
 from lockstep.stores.redis_layout import encode_time
 from lockstep.stores.value_bytes import decode_time, python_value
-from lockstep.stores.value_columns import NEVER, NUMBER_KINDS, Cells
 
 int32 = st.integers(-(2**31), 2**31 - 1) | st.integers(0, 300)
 int64 = st.integers(-(2**63), 2**63 - 1) | st.integers(0, 300)
@@ -30,13 +26,6 @@ FIELDS: dict[str, st.SearchStrategy[Any]] = {
     "double_val": st.floats(),
     "string_val": st.text(),
     "bytes_val": st.binary(),
-}
-NUMBERS: dict[FeastType, str] = {
-    feast_types.Bool: "bool_val",
-    feast_types.Int32: "int32_val",
-    feast_types.Int64: "int64_val",
-    feast_types.Float32: "float_val",
-    feast_types.Float64: "double_val",
 }
 # Fields that Feast's message does not have, of every wire type.
 unknown = st.sampled_from(
@@ -120,35 +109,4 @@ def test_times_are_protobufs_to_the_microsecond(seconds: int, nanos: int) -> Non
     message = Timestamp(seconds=seconds, nanos=nanos).SerializeToString()
     expected = seconds * 1_000_000 + nanos // 1000
     assert decode_time(message) == decode_time(message + b"\xf8\x3f\x05") == expected
-    cells = Cells.of([[message, None]], 1)
-    assert cells.times([0, 1]).tolist() == [[expected, NEVER]]
     assert decode_time(encode_time(expected)) == expected
-
-
-@pytest.mark.parametrize("feast_type", NUMBERS, ids=str)
-@given(data=st.data())
-def test_a_column_of_numbers_is_what_its_cells_are(
-    feast_type: FeastType, data: st.DataObject
-) -> None:
-    cell = FIELDS[NUMBERS[feast_type]].map(lambda c: Value(**{NUMBERS[feast_type]: c}))
-    other = st.sampled_from([Value(), Value(int64_val=-1), Value(double_val=0.5)])
-    message = (cell | other).map(Value.SerializeToString)
-    rows = data.draw(st.lists(st.tuples(message | unknown, st.none() | message), min_size=1))
-    read = Cells.of(rows, len(rows)).numbers([0, 1], NUMBER_KINDS[feast_type])
-    expected = [[_number(cell) for cell in row] for row in rows]
-    np.testing.assert_array_equal(read, np.array(expected, np.float64))
-
-
-@given(
-    st.lists(st.none() | (st.just(Value()) | int64.map(lambda n: Value(int64_val=n))), min_size=1)
-)
-def test_a_column_of_integers_is_exact(column: list[Value | None]) -> None:
-    cells = [None if value is None else value.SerializeToString() for value in column]
-    read = Cells.of([[cell] for cell in cells], len(cells)).integers([0])[:, 0].tolist()
-    expected = [by_protobuf(cell) if cell is not None else None for cell in cells]
-    assert read == [NEVER if number is None else number for number in expected]
-
-
-def _number(cell: bytes | None) -> float:
-    value = None if cell is None else by_protobuf(cell)
-    return math.nan if value is None else float(value)
