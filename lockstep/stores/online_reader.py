@@ -9,8 +9,8 @@ from __future__ import annotations
 import time
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
-from itertools import chain, islice
-from typing import Any
+from itertools import chain, islice, repeat
+from typing import Any, NamedTuple, TypeVar
 
 from lockstep.stores.async_redis_servers import AsyncRedisServers
 from lockstep.stores.feature_vectors import FeatureVectors, VectorDecoder
@@ -30,24 +30,33 @@ BATCH_ROWS = 256
 Rows = Sequence[Mapping[str, Any]]
 Horizons = tuple[int | None, ...]
 Answers = tuple[Horizons, Sequence[Reply]]
+_T = TypeVar("_T")
 
 
-class _Requests:
+class _Request(NamedTuple):
+    """Batches of commands; the first is for the horizons where they are not known."""
+
+    batches: Iterable[Batch]
+    horizons: Horizons | None
+    asked_at: float
+
+
+class _Reader:
     """What both readers do without Redis: the commands, and horizons once a second."""
 
-    def __init__(self, plan: ReadPlan, monotonic: Callable[[], float]) -> None:
-        self._plan = plan
+    def __init__(self, url: str, plan: ReadPlan, monotonic: Callable[[], float]) -> None:
+        self.plan = plan
+        self._url = url
         self._monotonic = monotonic
         self._horizon_keys = [view.horizon_key for view in plan.views]
-        self._horizons: Horizons | None = None
+        self._horizons: Horizons = ()
         self._horizons_until = float("-inf")
 
     @cached_property
-    def decoder(self) -> VectorDecoder:
-        """What makes vectors; there is none where a feature is no number."""
-        return VectorDecoder.of(self._plan)
+    def _decoder(self) -> VectorDecoder:
+        return VectorDecoder.of(self.plan)
 
-    def request(self, rows: Rows) -> _Request:
+    def _request(self, rows: Rows) -> _Request:
         """What to ask for `rows`: so many at a time, the first made before any is sent.
 
         The horizons go first, so that no row is older than they say; and those of the
@@ -58,63 +67,37 @@ class _Requests:
         ready = list(islice(batches, 1))
         now = self._monotonic()
         if now < self._horizons_until:
-            return _Request(self, chain(ready, batches), self._horizons, now)
+            return _Request(chain(ready, batches), self._horizons, now)
         commands = [packed("GET", key) for key in self._horizon_keys]
         ready.insert(0, (lambda: self._horizon_keys, commands))
-        return _Request(self, chain(ready, batches), None, now)
+        return _Request(chain(ready, batches), None, now)
 
-    def keep(self, horizons: Horizons, asked_at: float) -> None:
-        """The horizons for those who ask within a second."""
-        self._horizons, self._horizons_until = horizons, asked_at + HORIZON_SECONDS
+    def _keep(self, replies: Sequence[Reply], asked_at: float) -> Horizons:
+        """The horizons, for those too who ask within a second."""
+        self._horizons = tuple(None if us is None else int(us) for us in replies)
+        self._horizons_until = asked_at + HORIZON_SECONDS
+        return self._horizons
 
     def _batch(self, rows: Rows) -> Batch:
-        keys = self._plan.keys
+        keys = self.plan.keys
         commands = [key.command(row) for row in rows for key in keys]
         return (lambda: [key.key(row) for row in rows for key in keys]), commands
 
+    def _reads(self, answers: Answers, times: Iterator[int | None]) -> list[dict[str, ViewRead]]:
+        horizons, replies = answers
+        found = iter(replies)
+        return [self.plan.entity(found, horizons, t) for t in self._own(times, replies)]
 
-class _Request:
-    """One request under way."""
+    def _vectors(self, answers: Answers, times: Iterator[int]) -> FeatureVectors:
+        horizons, replies = answers
+        return self._decoder.vectors(replies, horizons, list(self._own(times, replies)))
 
-    def __init__(
-        self,
-        requests: _Requests,
-        batches: Iterable[Batch],
-        horizons: Horizons | None,
-        asked_at: float,
-    ) -> None:
-        self.batches = batches
-        self.horizons = horizons
-        self._requests = requests
-        self._asked_at = asked_at
-
-    def answers(self, replies: Sequence[Reply]) -> Iterator[Answers]:
-        """The horizons and the answers of a batch of rows; nothing for the horizons' own."""
-        if self.horizons is not None:
-            yield self.horizons, replies
-            return
-        self.horizons = tuple(None if us is None else int(us) for us in replies)
-        self._requests.keep(self.horizons, self._asked_at)
+    def _own(self, times: Iterator[_T], replies: Sequence[Reply]) -> Iterator[_T]:
+        """The next times, one for each row of a batch."""
+        return islice(times, len(replies) // len(self.plan.keys))
 
 
-class _Vectors:
-    """Vectors of one batch after another."""
-
-    def __init__(self, decoder: VectorDecoder, t_us: Sequence[int]) -> None:
-        self._decoder = decoder
-        self._times = iter(t_us)
-        self._parts: list[FeatureVectors] = []
-
-    def add(self, answers: Answers) -> None:
-        horizons, rows = answers
-        times = list(islice(self._times, len(rows) // len(self._decoder.plan.keys)))
-        self._parts.append(self._decoder.vectors(rows, horizons, times))
-
-    def all(self) -> FeatureVectors:
-        return self._decoder.joined(self._parts)
-
-
-class OnlineReader:
+class OnlineReader(_Reader):
     """A plan and one connection a server; for one event loop, any number of tasks.
 
     Connects when first asked and again after Redis comes back. Horizons are asked for
@@ -129,9 +112,7 @@ class OnlineReader:
         timeout_seconds: float = TIMEOUT_SECONDS,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
-        self.plan = plan
-        self._url = url
-        self._requests = _Requests(plan, monotonic)
+        super().__init__(url, plan, monotonic)
         self._redis = AsyncRedisServers(RedisAddress.of(url), timeout_seconds=timeout_seconds)
 
     async def read(
@@ -147,8 +128,9 @@ class OnlineReader:
             EntityKeyError: a row lacks a join key, or it is of another type.
             StoreUnavailableError: Redis does not answer in time, or refuses.
         """
-        answers = [answer async for answer in self._answers(self._requests.request(rows))]
-        return _reads(self.plan, answers, t_us or [None] * len(rows))
+        times = _asked(t_us, rows)
+        batches = [self._reads(answers, times) async for answers in self._answers(rows)]
+        return list(chain.from_iterable(batches))
 
     async def vectors(self, rows: Rows, t_us: Sequence[int]) -> FeatureVectors:
         """A row of floats for each entity row, as known at its T; all or nothing.
@@ -157,10 +139,9 @@ class OnlineReader:
             ReadPlanError: a feature is no number.
             EntityKeyError, StoreUnavailableError: as `read`.
         """
-        vectors = _Vectors(self._requests.decoder, t_us)
-        async for answers in self._answers(self._requests.request(rows)):
-            vectors.add(answers)
-        return vectors.all()
+        times = iter(t_us)
+        parts = [self._vectors(answers, times) async for answers in self._answers(rows)]
+        return self._decoder.joined(parts)
 
     async def unmaterialized(self) -> tuple[str, ...]:
         """The views of which nothing was ever materialised, or of which Redis lost it.
@@ -168,10 +149,9 @@ class OnlineReader:
         Raises:
             StoreUnavailableError: Redis does not answer in time, or refuses.
         """
-        request = self._requests.request([])
-        async for _ in self._answers(request):
+        async for _ in self._answers([]):
             pass
-        found = zip(self.plan.views, request.horizons or (), strict=True)
+        found = zip(self.plan.views, self._horizons, strict=True)
         return tuple(view.name for view, horizon in found if horizon is None)
 
     async def ping(self) -> None:
@@ -187,14 +167,17 @@ class OnlineReader:
         """Ends the connections."""
         await self._redis.close()
 
-    async def _answers(self, request: _Request) -> AsyncIterator[Answers]:
+    async def _answers(self, rows: Rows) -> AsyncIterator[Answers]:
+        batches, horizons, asked_at = self._request(rows)
         with redis_errors(self._url):
-            async for replies in self._redis.ask_in_turn(request.batches):
-                for answers in request.answers(replies):
-                    yield answers
+            async for replies in self._redis.ask_in_turn(batches):
+                if horizons is None:
+                    horizons = self._keep(replies, asked_at)
+                else:
+                    yield horizons, replies
 
 
-class BlockingReader:
+class BlockingReader(_Reader):
     """The same for threads: each has a connection of its own while it asks."""
 
     def __init__(
@@ -205,40 +188,34 @@ class BlockingReader:
         timeout_seconds: float = TIMEOUT_SECONDS,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
-        self.plan = plan
-        self._url = url
-        self._requests = _Requests(plan, monotonic)
+        super().__init__(url, plan, monotonic)
         self._redis = RedisServers(RedisAddress.of(url), timeout_seconds=timeout_seconds)
 
     def read(self, rows: Rows, t_us: Sequence[int] | None = None) -> list[dict[str, ViewRead]]:
         """As `OnlineReader.read`."""
-        answers = self._answers(self._requests.request(rows))
-        return _reads(self.plan, answers, t_us or [None] * len(rows))
+        times = _asked(t_us, rows)
+        batches = [self._reads(answers, times) for answers in self._answers(rows)]
+        return list(chain.from_iterable(batches))
 
     def vectors(self, rows: Rows, t_us: Sequence[int]) -> FeatureVectors:
         """As `OnlineReader.vectors`; rows are decoded while Redis works on the next."""
-        vectors = _Vectors(self._requests.decoder, t_us)
-        for answers in self._answers(self._requests.request(rows)):
-            vectors.add(answers)
-        return vectors.all()
+        times = iter(t_us)
+        parts = [self._vectors(answers, times) for answers in self._answers(rows)]
+        return self._decoder.joined(parts)
 
     def close(self) -> None:
         """Ends the connections."""
         self._redis.close()
 
-    def _answers(self, request: _Request) -> Iterator[Answers]:
+    def _answers(self, rows: Rows) -> Iterator[Answers]:
+        batches, horizons, asked_at = self._request(rows)
         with redis_errors(self._url):
-            for replies in self._redis.ask_in_turn(request.batches):
-                yield from request.answers(replies)
+            for replies in self._redis.ask_in_turn(batches):
+                if horizons is None:
+                    horizons = self._keep(replies, asked_at)
+                else:
+                    yield horizons, replies
 
 
-def _reads(
-    plan: ReadPlan, answers: Iterable[Answers], t_us: Sequence[int | None]
-) -> list[dict[str, ViewRead]]:
-    times = iter(t_us)
-    reads = []
-    for horizons, rows in answers:
-        found = iter(rows)
-        for t in islice(times, len(rows) // len(plan.keys)):
-            reads.append(plan.entity(found, horizons, t))
-    return reads
+def _asked(t_us: Sequence[int] | None, rows: Rows) -> Iterator[int | None]:
+    return repeat(None, len(rows)) if t_us is None else iter(t_us)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack
 
 from redis.exceptions import ResponseError
 
@@ -69,11 +69,9 @@ class RedisServers:
             for count in counts:
                 yield checked(wire.receive(count, deadline=deadline))
 
-    @contextmanager
-    def wire(self) -> Iterator[Wire]:
+    def wire(self) -> AbstractContextManager[Wire]:
         """A connection of one's own to the one server that there is."""
-        with self._seed.wire() as wire:
-            yield wire
+        return self._seed.wire()
 
     def close(self) -> None:
         """Ends the idle connections."""
