@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from lockstep.lake.errors import NoObjectError
+from lockstep.lake.errors import LakeError, NoObjectError
 
 _TRIES = 100
 _COPIED_AT_ONCE = 16 * 2**20
@@ -25,11 +25,10 @@ class LocalObjects:
     root: Path
 
     def versions(self, prefix: str) -> dict[str, str]:
-        # Not rglob: it fails where a folder is removed meanwhile.
-        folders = os.walk((self.root / f"{prefix}x").parent)
-        paths = (Path(folder, name) for folder, _, names in folders for name in names)
-        found = {path.relative_to(self.root).as_posix(): path for path in paths}
-        return {key: _version(path) for key, path in found.items() if key.startswith(prefix)}
+        root = str(self.root).rstrip("/")
+        folder, _, _ = f"{root}/{prefix}".rpartition("/")
+        files = ((entry.path[len(root) + 1 :], entry) for entry in _files(folder or "/"))
+        return {key: _version(entry) for key, entry in files if key.startswith(prefix)}
 
     def exists(self, key: str) -> bool:
         return (self.root / key).is_file()
@@ -94,10 +93,33 @@ class LocalObjects:
                 folder = folder.parent
 
 
-def _version(path: Path) -> str:
+def _files(folder: str) -> Iterator[os.DirEntry[str]]:
+    """All files below a folder, but for what is removed meanwhile.
+
+    Of texts, not of paths: 10 us a file instead of 45, and tables are listed before and after
+    they are read.
+
+    Raises:
+        LakeError: a folder may not be read.
+    """
+    try:
+        with os.scandir(folder) as found:
+            entries = list(found)
+    except (FileNotFoundError, NotADirectoryError):
+        return
+    except OSError as error:
+        raise LakeError.refused(folder, error) from error
+    for entry in entries:
+        if not entry.is_dir():
+            yield entry
+        elif not entry.is_symlink():
+            yield from _files(entry.path)
+
+
+def _version(file: os.DirEntry[str]) -> str:
     """Empty for a file that has just been removed."""
     try:
-        stat = path.stat()
+        stat = file.stat()
     except FileNotFoundError:
         return ""
     return f"{stat.st_ino}-{stat.st_mtime_ns}-{stat.st_size}"

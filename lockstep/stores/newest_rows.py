@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator
 
 import polars as pl
 
-from lockstep.lake.lake import Lake
 from lockstep.stores.newest import newest_per_key
 from lockstep.stores.view_table import ViewTable
 from lockstep.windows.spec import CREATED_TIMESTAMP, EVENT_TIMESTAMP
 
 Chosen = Callable[[pl.LazyFrame], pl.LazyFrame]
 
-_FILE = "__file"
 # Keys whose rows are held at once: about a gigabyte with a dozen features.
 _KEYS_AT_ONCE = 2_000_000
 
@@ -27,8 +25,8 @@ def newest_rows(
     the point-in-time join: the last event, then the last created. Frames are in key order
     and do not depend on how the table is cut into files.
 
-    Two passes over the keys and times alone find which files have a newest row; only those
-    are read with their features: 4,990 cards out of 6.7 M steps in 0.5 s instead of 1.0 s.
+    A pass over the keys and times alone finds the newest times; another one reads those
+    rows, of files without any of them only the times.
 
     Raises:
         SourceError: the table is absent or is not as declared.
@@ -37,37 +35,29 @@ def newest_rows(
     asked = [file for file in source.files if files is None or file in files]
     if not asked:
         return
-    times = chosen(table.scan((), files=asked, file_column=_FILE))
-    times = times.drop_nulls([*keys, EVENT_TIMESTAMP])
-    newest = times.select(*keys, EVENT_TIMESTAMP)
+    times = chosen(table.scan((), files=asked)).drop_nulls([*keys, EVENT_TIMESTAMP])
+    times = times.select(*keys, EVENT_TIMESTAMP)
     last = pl.col(EVENT_TIMESTAMP).max()
-    newest = newest.group_by(keys).agg(last) if keys else newest.select(last).drop_nulls()
+    newest = times.group_by(keys).agg(last) if keys else times.select(last).drop_nulls()
     found = source.collect(newest, engine="streaming")
     if found.is_empty():
         return
-    holding = _files(
-        source.collect(_tied(times, found, keys).select(_FILE).unique()), asked, source.lake
-    )
     buckets = -(-found.height // _KEYS_AT_ONCE)
     for bucket in range(buckets):
-        rows = chosen(table.scan(list(table.features), files=holding))
+        rows = chosen(table.scan(list(table.features), files=asked))
+        rows = rows.filter(_at_any(found.get_column(EVENT_TIMESTAMP).unique()))
         if buckets > 1:
             rows = rows.filter(pl.struct(keys).hash() % buckets == bucket)
         rows = newest_per_key(rows, keys, event=EVENT_TIMESTAMP, created=_created(table))
         yield source.collect(rows, engine="streaming").sort(keys or EVENT_TIMESTAMP)
 
 
-def _tied(times: pl.LazyFrame, newest: pl.DataFrame, keys: Sequence[str]) -> pl.LazyFrame:
-    """The rows with the newest event of their key, of which there may be several."""
-    first = newest.get_column(EVENT_TIMESTAMP).min()
-    rows = times.filter(pl.col(EVENT_TIMESTAMP) >= first)
-    return rows.join(newest.lazy(), on=[*keys, EVENT_TIMESTAMP], how="semi")
-
-
-def _files(paths: pl.DataFrame, asked: Sequence[str], lake: Lake) -> list[str]:
-    """Of the files that were asked for those whose place is among `paths`."""
-    found = set(paths.get_column(_FILE))
-    return [file for file in asked if lake.address(file) in found]
+def _at_any(times: pl.Series) -> pl.Expr:
+    """The rows at one of the times: decided from that column alone, so that Polars reads the
+    others only where there are such rows (4,990 cards of 6.7 M steps: 0.49 s of CPU for
+    both passes; a third one, which found the files, made it 0.8 s)."""
+    event = pl.col(EVENT_TIMESTAMP)
+    return (event >= times.min()) & event.is_in(times.implode())
 
 
 def _created(table: ViewTable) -> str | None:

@@ -110,21 +110,15 @@ class SourceTable:
     def _is_hidden(self, key: str) -> bool:
         return any(part[0] in "._" for part in key.removeprefix(f"{self.name}/").split("/"))
 
-    def scan(
-        self, files: Sequence[str] | None = None, *, file_column: str | None = None
-    ) -> pl.LazyFrame:
+    def scan(self, files: Sequence[str] | None = None) -> pl.LazyFrame:
         """The rows, lazily, in the order of `files`, which are all unless some are named.
-
-        `file_column` gets the address of each row's file.
 
         Raises:
             SourceError: there are no files.
         """
         read = self.files if files is None else list(files)
         with lake_errors():
-            return self.lake.scan_parquet(
-                read, extra_columns="ignore", include_file_paths=file_column
-            )
+            return self.lake.scan_parquet(read, extra_columns="ignore")
 
     def scan_between(
         self, columns: Sequence[str], timestamp: str, start: datetime | None, end: datetime | None

@@ -51,17 +51,15 @@ class ViewTable:
         features: Sequence[str],
         *,
         files: Sequence[str] | None = None,
-        file_column: str | None = None,
     ) -> pl.LazyFrame:
         """The join keys, event_timestamp, created_timestamp where there is one, `features`.
 
-        Of all files, unless some are named by their keys; `file_column` gets each row's.
+        Of all files, unless some are named by their keys.
 
         Raises:
             SourceError: there are no files, or columns are absent or of another kind.
         """
-        rows = self.table.scan(files, file_column=file_column)
-        return rows.select(*self.columns(features), *([file_column] if file_column else []))
+        return self.table.scan(files).select(self.columns(features))
 
     def columns(self, features: Sequence[str]) -> list[pl.Expr]:
         """What `scan` makes of the file's columns.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import resource
 import threading
 from collections.abc import Iterator
@@ -100,3 +101,27 @@ def test_other_places_are_refused(uri: str) -> None:
 def test_a_path_and_its_uri_are_one_lake(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     assert Lake.at("a b") == Lake.at(tmp_path / "a b") == Lake.at(f"file://{tmp_path}/a%20b")
+
+
+def test_a_folder_that_may_not_be_read_is_not_taken_for_an_empty_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lake = Lake.at(tmp_path)
+    lake.write_bytes("a/b/x", b"")
+    scandir = os.scandir
+
+    def guarded(folder: str) -> object:
+        if folder.endswith("/b"):
+            raise PermissionError(13, "Permission denied", folder)
+        return scandir(folder)
+
+    monkeypatch.setattr(os, "scandir", guarded)
+    with pytest.raises(LakeError, match=r"a/b cannot be used \(.*Permission denied"):
+        lake.list("a/")
+
+
+def test_folders_that_are_links_are_left_alone(tmp_path: Path) -> None:
+    lake = Lake.at(tmp_path)
+    lake.write_bytes("a/x", b"")
+    (tmp_path / "a/round").symlink_to(tmp_path / "a")
+    assert lake.list("") == ["a/x"]
