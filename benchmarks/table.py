@@ -25,10 +25,10 @@ def table(rows: Sequence[dict[str, Any]]) -> str:
 
 
 def _line(row: dict[str, Any]) -> str:
-    goals = ", ".join(f"{g['field']} {g['op']} {g['value']}" for g in row["goal"])
+    goals = ", ".join(f"{g['field']} {g['op']} {_number(g['value'])}" for g in row["goal"])
     known = {"name", "ours", "peer", "limit", "unit", "ratio_to_peer", "ratio_to_limit", "goal"}
     known |= {"met", "rows", "machine", "date", "command"}
-    further = ", ".join(f"{name} {value}" for name, value in row.items() if name not in known)
+    further = ", ".join(f"{n} {_number(value)}" for n, value in row.items() if n not in known)
     cells = [
         row["name"],
         *(_number(row[name]) for name in ("ours", "peer", "limit")),

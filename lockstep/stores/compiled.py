@@ -1,7 +1,7 @@
 """The compiled reader of cells, `_vectors.c`; where it was not built, all is left to Python.
 
 It has no rule of its own: a row of which it is not sure goes to the Python that says what
-is right. Two views of six features take 0.35 us a row with it and 17 us without.
+is right. Two views of six features take 0.2 us a row with it and 20 us without.
 """
 
 from __future__ import annotations

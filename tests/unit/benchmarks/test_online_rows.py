@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -22,9 +21,7 @@ def test_both_sides_read_the_same_values() -> None:
     assert len(ours.features) == 12
 
 
-def test_both_sides_write_the_same_hashes(
-    redis_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_both_sides_write_the_same_hashes(redis_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(materialize_1m, "ENTITIES", 4_100)
     content = []
     with Redis.from_url(redis_url) as redis:

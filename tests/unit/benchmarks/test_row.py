@@ -48,4 +48,4 @@ def test_the_table_replaces_what_stood_between_the_marks(tmp_path: Path) -> None
     text = readme.read_text()
     assert text.startswith("before\n") and text.endswith("\nafter\n")
     assert "old" not in text
-    assert "| x | 2 |" in text and "peak_mb 5.0" in text and "| **no** |" in text
+    assert "| x | 2 |" in text and "peak_mb 5 |" in text and "| **no** |" in text
