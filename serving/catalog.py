@@ -12,7 +12,7 @@ import yaml
 from lockstep.settings import Settings
 from lockstep.stores.async_redis_servers import AsyncRedisServers
 from lockstep.stores.redis_address import RedisAddress
-from lockstep.stores.redis_connection import redis_errors
+from lockstep.stores.redis_errors import redis_errors
 from serving.errors import DefinitionsError
 from serving.model_registry import ServedModel
 from serving.preload import DEFINITIONS

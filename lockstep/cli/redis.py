@@ -47,7 +47,10 @@ def status() -> None:
     """Say which Redis is used, and whether it answers; exit code 2 when it does not."""
     from lockstep.settings import Settings
     from lockstep.stores.embedded_redis import EmbeddedRedis
-    from lockstep.stores.redis_connection import connect, redis_errors
+    from lockstep.stores.redis_address import RedisAddress
+    from lockstep.stores.redis_errors import redis_errors
+    from lockstep.stores.redis_servers import RedisServers
+    from lockstep.stores.redis_wire import packed
 
     settings = Settings()
     server = None
@@ -55,7 +58,7 @@ def status() -> None:
         server = EmbeddedRedis(settings.home_dir / "redis").running()
     url = server.url if server else settings.redis_url
     with redis_errors(url):
-        keys = connect(url).execute_command("DBSIZE")
+        keys = sum(RedisServers(RedisAddress.of(url)).ask_each(packed("DBSIZE")))
     typer.echo(
         f"It answers and holds {keys:,} keys."
         if server is None

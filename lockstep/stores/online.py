@@ -35,7 +35,7 @@ from lockstep.stores.online_deletes import delete_view
 from lockstep.stores.online_rows import FeastRow
 from lockstep.stores.online_writes import WriteCount
 from lockstep.stores.redis_address import Part
-from lockstep.stores.redis_connection import redis_errors
+from lockstep.stores.redis_errors import redis_errors
 from lockstep.stores.redis_layout import horizon_key, mark_key
 from lockstep.stores.redis_servers import RedisServers
 from lockstep.stores.redis_wire import Reply, packed
@@ -189,11 +189,10 @@ class LockstepOnlineStore(OnlineStore):  # type: ignore[misc]  # Feast ships no 
         Raises:
             StoreUnavailableError: Redis does not answer.
         """
-        url = redis_url(config)
         for table in tables:
-            with redis_errors(url):
+            with self._servers(config) as servers:
                 delete_view(
-                    self._connections.client(url),
+                    servers,
                     config.project,
                     stored_name(config, table),
                     join_keys=table.join_keys,

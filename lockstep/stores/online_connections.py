@@ -8,7 +8,6 @@ from weakref import WeakKeyDictionary
 
 from lockstep.stores.async_redis_servers import AsyncRedisServers
 from lockstep.stores.redis_address import RedisAddress
-from lockstep.stores.redis_connection import RedisClient, connect
 from lockstep.stores.redis_servers import RedisServers
 
 
@@ -16,7 +15,6 @@ class OnlineConnections:
     """For any number of threads and event loops."""
 
     def __init__(self) -> None:
-        self._clients: dict[str, RedisClient] = {}
         self._servers: dict[str, RedisServers] = {}
         self._by_loop: WeakKeyDictionary[AbstractEventLoop, dict[str, AsyncRedisServers]] = (
             WeakKeyDictionary()
@@ -42,16 +40,6 @@ class OnlineConnections:
         if url not in own:
             own[url] = AsyncRedisServers(RedisAddress.of(url))
         return own[url]
-
-    def client(self, url: str) -> RedisClient:
-        """redis-py's client, for what is asked rarely.
-
-        Raises:
-            StoreUnavailableError: `url` is not the address of a Redis.
-        """
-        if url not in self._clients:
-            self._clients[url] = connect(url)
-        return self._clients[url]
 
     async def close(self) -> None:
         """Ends those of threads and of the running event loop."""

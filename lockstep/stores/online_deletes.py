@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
-from lockstep.stores.redis_connection import RedisClient
 from lockstep.stores.redis_layout import (
     KeyParts,
     created_field,
@@ -17,6 +16,8 @@ from lockstep.stores.redis_layout import (
     tail_field,
     writes_key,
 )
+from lockstep.stores.redis_servers import RedisServers
+from lockstep.stores.redis_wire import packed
 
 _BATCH = 1000
 
@@ -31,7 +32,7 @@ return redis.call('DEL', KEYS[1])
 
 
 def delete_view(
-    client: RedisClient,
+    servers: RedisServers,
     project: str,
     view: str,
     *,
@@ -42,25 +43,19 @@ def delete_view(
 
     Views with the same join keys keep theirs. Walks the keys that begin with these join
     keys, so it is for definitions that go away, not for rows.
+
+    Raises:
+        RedisError, OSError: Redis does not answer, or refuses; the rest is not removed.
     """
+    own = [name(project, view) for name in (horizon_key, mark_key, writes_key)]
+    servers.ask(own, [packed("DEL", key) for key in own])
     fields = [event_field(view), created_field(view), tail_field(view)]
     fields += [feature_field(view, feature) for feature in features]
-    for own in (horizon_key, mark_key, writes_key):
-        client.execute_command("DEL", own(project, view))
-    keys = list(_project_keys(client, project, join_keys))
-    for start in range(0, len(keys), _BATCH):
-        with client.pipeline(transaction=False) as pipe:
-            for key in keys[start : start + _BATCH]:
-                pipe.execute_command("EVAL", _DELETE_ROW, 1, key, *fields)
-            pipe.execute()
-
-
-def _project_keys(client: RedisClient, project: str, join_keys: Sequence[str]) -> Iterator[bytes]:
     wanted = KeyParts(tuple(sorted(join_keys)), project)
     pattern = _literal(key_prefix(join_keys)) + b"*"
-    for key in client.scan_iter(pattern, count=_BATCH):
-        if KeyParts.of(key) == wanted:
-            yield key
+    for found in servers.scan(pattern, count=_BATCH):
+        keys = [key for key in found if KeyParts.of(key) == wanted]
+        servers.ask(keys, [packed("EVAL", _DELETE_ROW, 1, key, *fields) for key in keys])
 
 
 def _literal(prefix: bytes) -> bytes:

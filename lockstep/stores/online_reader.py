@@ -17,7 +17,7 @@ from lockstep.stores.feature_vectors import FeatureVectors, VectorDecoder
 from lockstep.stores.online_read import ViewRead
 from lockstep.stores.read_plan import ReadPlan
 from lockstep.stores.redis_address import RedisAddress
-from lockstep.stores.redis_connection import redis_errors
+from lockstep.stores.redis_errors import redis_errors
 from lockstep.stores.redis_servers import Batch, RedisServers
 from lockstep.stores.redis_wire import Reply, packed
 

@@ -16,7 +16,7 @@ from lockstep.stores.redis_slots import (
     SlotMap,
     is_moving,
 )
-from lockstep.stores.redis_wire import RedisNode, Reply, Wire, checked
+from lockstep.stores.redis_wire import RedisNode, Reply, Wire, checked, packed
 
 # Commands, and what makes the keys that they are for, which only a cluster needs.
 Batch = tuple[Callable[[], Sequence[bytes]], Sequence[bytes]]
@@ -69,6 +69,27 @@ class RedisServers:
             for count in counts:
                 yield checked(wire.receive(count, deadline=deadline))
 
+    def ask_each(self, command: bytes) -> list[Reply]:
+        """The reply of every master, or of the one server.
+
+        Raises:
+            ResponseError, RedisError, OSError: as `ask`.
+        """
+        return [_asked(node, command) for node in self._nodes()]
+
+    def scan(self, pattern: bytes, *, count: int) -> Iterator[list[bytes]]:
+        """The keys that match, about `count` at a time; some may come twice, as SCAN has it.
+
+        Raises:
+            ResponseError, RedisError, OSError: as `ask`.
+        """
+        for node in self._nodes():
+            cursor = None
+            while cursor != b"0":
+                command = packed("SCAN", cursor or 0, "MATCH", pattern, "COUNT", count)
+                cursor, keys = _asked(node, command)
+                yield keys
+
     def wire(self) -> AbstractContextManager[Wire]:
         """A connection of one's own to the one server that there is."""
         return self._seed.wire()
@@ -106,12 +127,15 @@ class RedisServers:
                     replies[position] = answer
         return checked(replies)
 
+    def _nodes(self) -> list[RedisNode]:
+        if not self.address.is_cluster:
+            return [self._seed]
+        self._map()
+        return self._masters
+
     def _map(self) -> SlotMap:
         if self._slots is None:
-            with self._seed.wire() as wire:
-                wire.send(ASK_SLOTS)
-                (reply,) = checked(wire.receive(1))
-            self._slots = SlotMap.of(reply, self.address)
+            self._slots = SlotMap.of(_asked(self._seed, ASK_SLOTS), self.address)
             self._masters = [
                 RedisNode(master, timeout_seconds=self._timeout) for master in self._slots.masters
             ]
@@ -120,3 +144,10 @@ class RedisServers:
     def _forget(self) -> None:
         self.close()
         self._slots = None
+
+
+def _asked(node: RedisNode, command: bytes) -> Reply:
+    with node.wire() as wire:
+        wire.send(command)
+        (reply,) = checked(wire.receive(1))
+    return reply

@@ -1,7 +1,6 @@
 """Commands and replies on a socket: sent as they are given, parsed by hiredis.
 
-redis-py handles every reply in Python, one by one; here hiredis hands over all that have
-come. redis-py stays in use for what is asked rarely.
+redis-py handles every reply in Python, one by one; here hiredis hands over all that have come.
 """
 
 from __future__ import annotations

@@ -17,7 +17,6 @@ from redis_topologies import TlsRedis, redis_cluster, redis_on_a_socket, redis_w
 from lockstep.stores.errors import StoreUnavailableError
 from lockstep.stores.online_reader import BlockingReader, OnlineReader
 from lockstep.stores.online_writes import WriteCount
-from lockstep.stores.redis_connection import connect
 
 WINDOWS = view("windows", "n", "m")
 LIMITS = view("limits", "limit")
@@ -25,6 +24,7 @@ LIVE = view("live", "k", live="true")
 DOCS = Path(__file__).parents[2] / "docs" / "online.md"
 CARDS = range(300)
 ROWS = [{"card_id": card} for card in CARDS]
+KINDS = pytest.mark.parametrize("kind", ["reader", "writer"])
 
 
 @pytest.fixture(scope="module")
@@ -152,21 +152,34 @@ def rights(kind: str) -> list[str]:
     return str(rules).replace("PASSWORD", "secret").replace("PROJECT", "p").split()
 
 
-@pytest.mark.parametrize("kind", ["reader", "writer"])
+def does_its_work(kind: str, admin: str, own: str, folder: Path) -> None:
+    """The address `own` is that of a user who has the rights of `kind`."""
+    if kind == "writer":
+        project = filled(own, folder)
+        project.write(WINDOWS, (1, 4, 4, 0))
+        project.store.teardown(project.config, [LIMITS], [])
+        filled(own, folder)
+    else:
+        filled(admin, folder)
+    assert_reads(OnlineProject(own, folder), own)
+
+
+@KINDS
 def test_a_user_with_the_documented_rights_does_its_work(
     tls: TlsRedis, tmp_path: Path, kind: str
 ) -> None:
-    admin = connect(tls.url())
-    admin.execute_command("ACL", "SETUSER", kind, *rights(kind))
-    own = tls.url(kind, "secret")
-    if kind == "writer":
-        project = filled(own, tmp_path)
-        project.write(WINDOWS, (1, 4, 4, 0))
-        project.store.teardown(project.config, [LIMITS], [])
-        filled(own, tmp_path)
-    else:
-        filled(tls.url(), tmp_path)
-    assert_reads(OnlineProject(own, tmp_path), own)
+    with Redis.from_url(tls.url()) as admin:
+        admin.execute_command("ACL", "SETUSER", kind, *rights(kind))
+    does_its_work(kind, tls.url(), tls.url(kind, "secret"), tmp_path)
+
+
+@KINDS
+def test_the_same_rights_do_in_a_cluster(cluster_url: str, tmp_path: Path, kind: str) -> None:
+    with RedisCluster.from_url(cluster_url.replace("+cluster", "")) as admin:
+        rules = ("ACL SETUSER", kind, *rights(kind))
+        admin.execute_command(*rules, target_nodes=RedisCluster.PRIMARIES)
+    own = cluster_url.replace("://", f"://{kind}:secret@")
+    does_its_work(kind, cluster_url, own, tmp_path)
 
 
 def test_a_reader_that_writes_is_told_what_it_lacks(tls: TlsRedis, tmp_path: Path) -> None:
