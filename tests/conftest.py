@@ -20,8 +20,10 @@ if TYPE_CHECKING:
 # Skips that are accepted when CI=true, by reason. Keep it short; each needs a review.
 REVIEWED_SKIPS: frozenset[str] = frozenset()
 
-# Tests have lakes of their own, wherever that of whoever runs them is.
-os.environ.pop("LOCKSTEP_LAKE", None)
+# Tests have projects of their own, wherever those of whoever runs them are.
+for _name in ("HOME", "LAKE", "MLFLOW_URI", "PROJECT_DIR"):
+    os.environ.pop(f"LOCKSTEP_{_name}", None)
+os.environ.pop("REDIS_URL", None)
 
 # Timing is never asserted in tests, so hypothesis must not do it either.
 settings.register_profile("lockstep", deadline=None)
@@ -89,12 +91,16 @@ def s3_uri(moto: S3Server, monkeypatch: pytest.MonkeyPatch) -> str:
     return f"{moto.create_bucket(f'bucket-{uuid4().hex}')}/lake"
 
 
-@pytest.fixture(params=["local", "s3"])
-def lake(request: pytest.FixtureRequest, tmp_path: Path) -> Lake:
-    """An empty lake, of each kind in turn; tests do not ask which."""
-    if request.param == "s3":
-        return Lake.at(request.getfixturevalue("s3_uri"))
+@pytest.fixture
+def local_lake(tmp_path: Path) -> Lake:
+    """An empty lake in a folder of its own."""
     return Lake.at(tmp_path / "lake")
+
+
+@pytest.fixture(params=["local", "s3"])
+def lake(request: pytest.FixtureRequest, local_lake: Lake) -> Lake:
+    """An empty lake, of each kind in turn; tests do not ask which."""
+    return Lake.at(request.getfixturevalue("s3_uri")) if request.param == "s3" else local_lake
 
 
 @pytest.fixture(scope="session")

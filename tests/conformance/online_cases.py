@@ -78,28 +78,19 @@ def event_time(repository: Repository) -> object:
 @case(right=[70])
 def correction(repository: Repository) -> object:
     """A row of equal event time that was created later replaces the one before."""
-    repository.declare(CARDS)
-    repository.push(CARDS, Row(1, at(1), 7, at(1)))
-    repository.push(CARDS, Row(1, at(1), 70, at(2)))
-    return repository.online(CARDS, 1)
+    return _read_after(repository, Row(1, at(1), 7, at(1)), Row(1, at(1), 70, at(2)))
 
 
 @case(right=[70])
 def correction_that_comes_first(repository: Repository) -> object:
     """A row of equal event time that was created earlier replaces nothing."""
-    repository.declare(CARDS)
-    repository.push(CARDS, Row(1, at(1), 70, at(2)))
-    repository.push(CARDS, Row(1, at(1), 7, at(1)))
-    return repository.online(CARDS, 1)
+    return _read_after(repository, Row(1, at(1), 70, at(2)), Row(1, at(1), 7, at(1)))
 
 
 @case(right=[20])
 def late_row(repository: Repository) -> object:
     """A row of an older event time replaces nothing."""
-    repository.declare(CARDS)
-    repository.push(CARDS, Row(1, at(2), 20))
-    repository.push(CARDS, Row(1, at(1), 10))
-    return repository.online(CARDS, 1)
+    return _read_after(repository, Row(1, at(2), 20), Row(1, at(1), 10))
 
 
 @case(right=[20])
@@ -113,10 +104,7 @@ def late_row_in_the_same_write(repository: Repository) -> object:
 @case(right=[20])
 def microseconds_apart(repository: Repository) -> object:
     """A row a microsecond newer replaces the one before."""
-    repository.declare(CARDS)
-    repository.push(CARDS, Row(1, at(1), 10))
-    repository.push(CARDS, Row(1, at(1, us=1), 20))
-    return repository.online(CARDS, 1)
+    return _read_after(repository, Row(1, at(1), 10), Row(1, at(1, us=1), 20))
 
 
 @case(right=[1, 2])
@@ -139,29 +127,28 @@ def extreme_keys(repository: Repository) -> object:
 @case(right=[20])
 def times_before_1970(repository: Repository) -> object:
     """Event times may lie before 1970, and the newer one counts there too."""
-    repository.declare(CARDS)
     born = datetime(1960, 2, 29, tzinfo=UTC)
-    repository.push(CARDS, Row(1, born, 10))
-    repository.push(CARDS, Row(1, born.replace(year=1964), 20))
+    return _read_after(repository, Row(1, born, 10), Row(1, born.replace(year=1964), 20))
+
+
+def _read_after(repository: Repository, *rows: Row) -> object:
+    """What card 1 has once the rows were written, each by a write of its own."""
+    repository.declare(CARDS)
+    for row in rows:
+        repository.push(CARDS, row)
     return repository.online(CARDS, 1)
 
 
 @case(right=[10, 20])
 def string_keys(repository: Repository) -> object:
     """Keys may be strings; "1" and "01" stay apart."""
-    names = View("names", keys={"name": String})
-    repository.declare(names)
-    repository.push(names, Row("1", at(1), 10), Row("01", at(1), 20))
-    return repository.online(names, "1", "01")
+    return _read_by(repository, String, "1", "01")
 
 
 @case(right=[10, 20])
 def int32_keys(repository: Repository) -> object:
     """Keys may be integers of 32 bits, asked for by plain numbers."""
-    small = View("small", keys={"shop": Int32})
-    repository.declare(small)
-    repository.push(small, Row(-5, at(1), 10), Row(5, at(1), 20))
-    return repository.online(small, -5, 5)
+    return _read_by(repository, Int32, -5, 5)
 
 
 @case(right=[10, 20])
@@ -179,10 +166,15 @@ def int32_keys_served(repository: Repository) -> object:
 @case(right=[10, 20])
 def bytes_keys(repository: Repository) -> object:
     """Keys may be bytes, a zero byte among them."""
-    hashes = View("hashes", keys={"hash": Bytes})
-    repository.declare(hashes)
-    repository.push(hashes, Row(b"\x00\xff", at(1), 10), Row(b"\x00", at(1), 20))
-    return repository.online(hashes, b"\x00\xff", b"\x00")
+    return _read_by(repository, Bytes, b"\x00\xff", b"\x00")
+
+
+def _read_by(repository: Repository, kind: FeastType, first: object, second: object) -> object:
+    """What two keys of that type have, the first of which got 10 and the second 20."""
+    view = View("keyed", keys={"key": kind})
+    repository.declare(view)
+    repository.push(view, Row(first, at(1), 10), Row(second, at(1), 20))
+    return repository.online(view, first, second)
 
 
 Values = Sequence[tuple[FeastType, object]]

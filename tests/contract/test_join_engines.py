@@ -24,6 +24,8 @@ from lockstep.stores.spark_join import SparkJoin
 from lockstep.stores.view_join import ViewJoin
 from lockstep.stores.view_table import ViewTable
 
+pytestmark = pytest.mark.usefixtures("spark")
+
 NOON = datetime(2018, 4, 1, 12, tzinfo=UTC)
 TIME = pl.Datetime("us", "UTC")
 
@@ -43,7 +45,6 @@ def both(
 @settings(max_examples=4, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(steps, steps, rows, st.sampled_from([None, timedelta(hours=2)]), st.booleans())
 def test_engines_give_the_same_rows(
-    spark: object,
     first: list[Step],
     second: list[Step],
     entity_rows: list[Row],
@@ -62,9 +63,7 @@ def test_engines_give_the_same_rows(
         assert lake.list("_staging/") == []
 
 
-def test_batches_are_put_together_in_order(
-    spark: object, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_batches_are_put_together_in_order(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for module in (historical_join, spark_join):
         monkeypatch.setattr(module, "ROWS_AT_ONCE", 7)
     view = view_join(Lake.at(tmp_path), "one", "a", [Step(key, 0, 0, key) for key in range(40)])
@@ -75,7 +74,7 @@ def test_batches_are_put_together_in_order(
     assert pl.concat(parts).equals(HistoricalJoin(entities, [view], True, 1000).frame({}))
 
 
-def test_no_rows_are_a_frame_of_the_right_types(spark: object, tmp_path: Path) -> None:
+def test_no_rows_are_a_frame_of_the_right_types(tmp_path: Path) -> None:
     view = view_join(Lake.at(tmp_path), "one", "a", [Step(1, 0, 0, 1)])
     local, by_spark = both(entity_frame([Row(1, 1, 5, 0)]).clear(), [view])
     assert by_spark[0].schema == local[0].schema
@@ -113,21 +112,21 @@ ASKED = pl.DataFrame(
 )
 
 
-def test_columns_of_other_types_are_converted_alike(spark: object, tmp_path: Path) -> None:
+def test_columns_of_other_types_are_converted_alike(tmp_path: Path) -> None:
     local, by_spark = both(ASKED, [theirs(Lake.at(tmp_path), THEIRS, N="n")])
     assert local[0]["n"].to_list() == [3, 1, None, None]
     assert by_spark[0].equals(local[0])
     assert by_spark[0].schema == local[0].schema
 
 
-def test_what_spark_cannot_read_is_named(spark: object, tmp_path: Path) -> None:
+def test_what_spark_cannot_read_is_named(tmp_path: Path) -> None:
     nanoseconds = THEIRS.with_columns(pl.col("ts").dt.cast_time_unit("ns"))
     view = theirs(Lake.at(tmp_path), nanoseconds, N="n")
     with pytest.raises(SparkError, match="cannot read column 'ts' of type Datetime"):
         SparkJoin(ASKED, [view], exclude=True, memory_mb=1000).frame({})
 
 
-def test_an_error_in_a_task_is_the_one_of_this_process(spark: object, tmp_path: Path) -> None:
+def test_an_error_in_a_task_is_the_one_of_this_process(tmp_path: Path) -> None:
     view = view_join(Lake.at(tmp_path), "one", "a", [Step(1, 0, 0, 1)])
     early = entity_frame([Row(1, 1, 5, -3)], known_as_of=True)
     with pytest.raises(EntityFrameError, match="known_as_of is before event_timestamp in 1 rows"):

@@ -8,17 +8,17 @@ from pathlib import Path
 
 import polars as pl
 import pytest
-from runners import ENGINES, run
+from runners import ENGINES, Engine, run
 from source_histories import STEPS, T0, Row, write_source
 
 from lockstep.errors import LockstepError
+from lockstep.jobs.arrivals import HOUR_US
 from lockstep.jobs.errors import BuildError
 from lockstep.lake.errors import LakeError
 from lockstep.lake.lake import Lake
 from lockstep.lake.table import LakeTable
 from lockstep.windows.errors import EventsError
 
-HOUR_US = 3_600_000_000
 DAY = T0.date() + timedelta(days=2)
 ROWS = [Row("a", 1, hour * HOUR_US, hour * HOUR_US, hour) for hour in (1, 30, 50, 70)]
 
@@ -65,14 +65,19 @@ BAD = {
 }
 
 
+@pytest.fixture
+def lake(local_lake: Lake) -> Lake:
+    """With the source, and nothing built."""
+    write_source(local_lake, ROWS)
+    return local_lake
+
+
+@pytest.mark.usefixtures("spark")
 @pytest.mark.parametrize("problem", BAD)
-def test_a_bad_source_is_one_error_and_no_change(
-    spark: object, problem: str, tmp_path: Path
-) -> None:
+def test_a_bad_source_is_one_error_and_no_change(problem: str, lake: Lake) -> None:
     kind, damage = BAD[problem]
     messages = []
     for engine in ENGINES.values():
-        lake = Lake.at(tmp_path / "lake")
         write_source(lake, ROWS)
         run(engine, lake, STEPS, end=24)
         before = _files(lake)
@@ -85,35 +90,24 @@ def test_a_bad_source_is_one_error_and_no_change(
     assert messages[0] == messages[1]
 
 
-@pytest.mark.parametrize("engine", ENGINES)
-def test_an_interval_that_means_nothing(spark: object, engine: str, tmp_path: Path) -> None:
-    lake = Lake.at(tmp_path)
-    write_source(lake, ROWS)
+def test_an_interval_that_means_nothing(engine: Engine, lake: Lake) -> None:
     with pytest.raises(BuildError, match="not been built"):
-        run(ENGINES[engine], lake, STEPS, start=24, end=48)
-    run(ENGINES[engine], lake, STEPS, end=24)
+        run(engine, lake, STEPS, start=24, end=48)
+    run(engine, lake, STEPS, end=24)
     with pytest.raises(BuildError, match="leaves a gap"):
-        run(ENGINES[engine], lake, STEPS, start=25, end=48)
+        run(engine, lake, STEPS, start=25, end=48)
 
 
-@pytest.mark.parametrize("engine", ENGINES)
-def test_a_backfill_behind_the_interval_is_noticed(
-    spark: object, engine: str, tmp_path: Path
-) -> None:
-    lake = Lake.at(tmp_path)
-    write_source(lake, ROWS)
-    run(ENGINES[engine], lake, STEPS, end=48)
+def test_a_backfill_behind_the_interval_is_noticed(engine: Engine, lake: Lake) -> None:
+    run(engine, lake, STEPS, end=48)
     write_source(lake, [*ROWS, Row("a", 2, 40 * HOUR_US, 40 * HOUR_US, 1)])
     with pytest.raises(BuildError, match=r"from 2018-04-02 16:00 on has changed"):
-        run(ENGINES[engine], lake, STEPS, start=48, end=72)
+        run(engine, lake, STEPS, start=48, end=72)
     assert not [key for key in lake.list("") if "_staging" in key]
 
 
-@pytest.mark.parametrize("engine", ENGINES)
-def test_rows_without_any_time_are_not_left_out(spark: object, engine: str, tmp_path: Path) -> None:
+def test_rows_without_any_time_are_not_left_out(engine: Engine, lake: Lake) -> None:
     """No footer tells of them, and no comparison of times finds them."""
-    lake = Lake.at(tmp_path)
-    write_source(lake, ROWS)
     table = lake.table(STEPS.source)
     timeless = table.read_day(DAY).with_columns(
         pl.lit(None, pl.Datetime("us", "UTC")).alias(f"{name}_timestamp")
@@ -122,29 +116,22 @@ def test_rows_without_any_time_are_not_left_out(spark: object, engine: str, tmp_
     rows = pl.concat([table.read_day(DAY), timeless])
     rows.write_parquet(Path(lake.uri) / table.part(DAY), statistics=False)
     with pytest.raises(EventsError, match="null"):
-        run(ENGINES[engine], lake, STEPS)
+        run(engine, lake, STEPS)
 
 
-@pytest.mark.parametrize("engine", ENGINES)
-def test_an_interval_without_anything_is_built_all_the_same(
-    spark: object, engine: str, tmp_path: Path
-) -> None:
-    lake = Lake.at(tmp_path)
-    write_source(lake, ROWS)
-    run(ENGINES[engine], lake, STEPS, end=240)
-    (receipt,) = run(ENGINES[engine], lake, STEPS, start=240, end=241)
+def test_an_interval_without_anything_is_built_all_the_same(engine: Engine, lake: Lake) -> None:
+    run(engine, lake, STEPS, end=240)
+    (receipt,) = run(engine, lake, STEPS, start=240, end=241)
     assert (receipt.rows_in, receipt.steps, receipt.days) == (0, 0, 0)
 
 
-@pytest.mark.parametrize("engine", ENGINES)
-def test_a_source_and_a_start_near_year_one(spark: object, engine: str, tmp_path: Path) -> None:
+def test_a_source_and_a_start_near_year_one(engine: Engine, lake: Lake) -> None:
     """The window before the first instant there is; .NET writes that instant for "none"."""
-    lake = Lake.at(tmp_path)
     year_one = (datetime(1, 1, 1, tzinfo=UTC) - T0) // timedelta(microseconds=1)
-    write_source(lake, [Row("a", 1, year_one, HOUR_US, 1), *ROWS])
-    run(ENGINES[engine], lake, STEPS, end=24)
+    write_source(lake, [Row("a", 1, year_one, HOUR_US, 1)])
+    run(engine, lake, STEPS, end=24)
     hours = -(T0 - datetime(1, 1, 1, tzinfo=UTC)) // timedelta(hours=1)
-    (receipt,) = run(ENGINES[engine], lake, STEPS, start=hours, end=24)
+    (receipt,) = run(engine, lake, STEPS, start=hours, end=24)
     assert receipt.stale_days == ()
 
 

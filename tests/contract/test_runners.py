@@ -17,21 +17,18 @@ from polars.testing import assert_frame_equal
 from runners import ENGINES, Engine, run, table_files
 from source_histories import HOURS, SPECS, STEPS, T0, Row, histories, write_source
 
+from lockstep.jobs.arrivals import HOUR_US
 from lockstep.lake.lake import Lake
 from lockstep.windows.spec import Aggregation, WindowSpec
 from lockstep.windows.steps import steps
 
-HOUR_US = 3_600_000_000
+pytestmark = pytest.mark.usefixtures("spark")
+
 END = HOURS + 60
 # Each example is some builds, and each build some jobs of Spark.
 FEW = settings(max_examples=5, suppress_health_check=[HealthCheck.too_slow])
 
 specs = st.sampled_from(SPECS)
-
-
-@pytest.fixture(params=ENGINES, scope="module")
-def engine(request: pytest.FixtureRequest, spark: object) -> Engine:
-    return ENGINES[request.param]
 
 
 def whole(rows: Sequence[Row], spec: WindowSpec, end: int) -> dict[str, bytes]:
@@ -78,7 +75,7 @@ def test_the_table_holds_the_steps_of_the_core(
 @FEW
 @given(rows=histories(most=40), spec=specs, bounds=st.data())
 def test_engines_take_turns_and_leave_the_files_of_one_local_build(
-    spark: object, rows: list[Row], spec: WindowSpec, bounds: st.DataObject
+    rows: list[Row], spec: WindowSpec, bounds: st.DataObject
 ) -> None:
     first = min(row.event for row in rows) // HOUR_US + 1
     hours = st.lists(st.integers(first, END), min_size=1, max_size=3, unique=True)
@@ -112,9 +109,7 @@ def test_a_cascade_after_a_backfill_is_a_whole_build(
         assert table_files(lake, spec) == whole(rows + backfill, spec, END)
 
 
-def test_receipts_differ_in_what_the_engine_is_and_costs_only(
-    spark: object, tmp_path: Path
-) -> None:
+def test_receipts_differ_in_what_the_engine_is_and_costs_only(tmp_path: Path) -> None:
     rows = [Row("a", card, 7 * card, (7 + card % 3) * HOUR_US, card) for card in range(1, 9)]
     rows.append(rows[3]._replace(created=30 * HOUR_US, is_deleted=True))
     receipts = []
@@ -141,7 +136,7 @@ KEYS = {
 
 
 @pytest.mark.parametrize("kind", KEYS)
-def test_keys_of_every_type(spark: object, kind: str, tmp_path: Path) -> None:
+def test_keys_of_every_type(kind: str, tmp_path: Path) -> None:
     times = pl.Series([T0 + timedelta(hours=h) for h in (1, 2, 3, 4, 5, 6)])
     source = pl.DataFrame(
         {

@@ -6,12 +6,12 @@ import json
 import os
 import re
 import shutil
-import socket
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+from free_port import free_port
 
 from benchmarks.table import BEGIN, END, table
 from lockstep.stores.embedded_redis import embedded_redis
@@ -89,9 +89,7 @@ def test_the_commands_for_ones_own_data_work_as_written(tmp_path: Path) -> None:
     (block,) = [b for b in console_blocks() if b[0].startswith("lockstep ingest")]
     (request,) = [c for c in COMMANDS if c.startswith("curl ")]
     assert block[-1] == "lockstep serve"
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     generate = (
         "lockstep generate fraud --customers 80 --terminals 120 --days 121 --out raw.parquet\n"
         'python -c "import polars as pl; '

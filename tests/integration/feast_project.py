@@ -7,17 +7,25 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
+from feature_repo.store import open_feature_store
 from feature_repo.windows.fraud import CUSTOMER_WINDOWS, TERMINAL_WINDOWS
 from lockstep.lake.lake import Lake
 from lockstep.settings import Settings
 from lockstep.windows.spec import WindowSpec
 
+if TYPE_CHECKING:
+    from feast import FeatureStore
+
 REPOSITORY = Path(__file__).parents[2] / "feature_repo"
 T0 = datetime(2018, 4, 1, tzinfo=UTC)
 HOUR = timedelta(hours=1)
+TICK = timedelta(microseconds=1)
+COUNT, TERMINAL_COUNT = "customer_tx_count_1d", "terminal_verdict_count_1d"
+REFS = [f"customer_windows:{COUNT}", f"terminal_windows:{TERMINAL_COUNT}"]
 
 
 @dataclass(frozen=True)
@@ -38,6 +46,16 @@ def make_project(folder: Path) -> Settings:
     ignored = shutil.ignore_patterns("__pycache__")
     shutil.copytree(REPOSITORY, folder / "feature_repo", ignore=ignored)
     return Settings(project_dir=folder, home=None)
+
+
+def apply_definitions(settings: Settings, *, daily: bool = True) -> FeatureStore:
+    """The store after `feast apply`; of the `daily` definitions `write_steps` makes no tables."""
+    from feature_repo import feast_objects
+
+    store = open_feature_store(settings)
+    names = [name for name in feast_objects.__all__ if daily or "daily" not in name]
+    store.apply([getattr(feast_objects, name) for name in names])
+    return store
 
 
 def write_steps(
@@ -76,3 +94,12 @@ def step_rows(spec: WindowSpec, steps: Iterable[Step]) -> pl.DataFrame:
         "valid_until_us": pl.Int64,
     }
     return pl.DataFrame(records, schema=schema)
+
+
+def entities(*rows: tuple[int | None, int | None, float], **more: list[Any]) -> pl.DataFrame:
+    """An entity frame: customer, terminal and hours after T0."""
+    customers, terminals, hours = zip(*rows, strict=True)
+    at = pl.Series([T0 + h * HOUR for h in hours], dtype=pl.Datetime("us", "UTC"))
+    return pl.DataFrame(
+        {"customer_id": customers, "terminal_id": terminals, "event_timestamp": at, **more}
+    )

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import datetime
 import ipaddress
-import socket
 import subprocess
 import time
 from collections.abc import Callable, Iterator
@@ -16,6 +15,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
+from free_port import free_port
 from redis import Redis, RedisError
 
 HOST = "127.0.0.1"
@@ -80,12 +80,6 @@ def redis_on_a_socket(folder: Path) -> Iterator[str]:
     path = folder / "redis.sock"
     with _server(folder, {"port": 0, "unixsocket": path}, Redis(unix_socket_path=str(path))):
         yield f"unix://{path}"
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind((HOST, 0))
-        return int(probe.getsockname()[1])
 
 
 @contextmanager

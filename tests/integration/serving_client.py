@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from starlette.testclient import TestClient
@@ -16,6 +16,9 @@ from serving.app import create_app
 from serving.settings import ServingSettings
 
 PREDICT = "/v1/fraud/predict"
+GOOD = {"customer_id": 1, "terminal_id": 2, "amount_cents": 300}
+# Up to which the project is materialised.
+END = datetime(2018, 5, 11, tzinfo=UTC)
 PATIENCE_SECONDS = 25.0
 
 

@@ -13,6 +13,7 @@ from feast import FeatureStore
 from fraud_project import Project, materialize
 
 from feature_repo.definitions.fraud_daily import customer_daily, fraud_daily_v1
+from feature_repo.store import open_feature_store
 from feature_repo.windows.fraud_daily import CUSTOMER_DAILY
 from lockstep.contract.status import FeatureStatus
 from lockstep.lake.lake import Lake
@@ -30,8 +31,6 @@ MICROSECOND = timedelta(microseconds=1)
 
 @pytest.fixture(scope="module")
 def store(project: Project) -> FeatureStore:
-    from feature_repo.store import open_feature_store
-
     return open_feature_store(project.settings)
 
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import socket
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from free_port import free_port
 from redis import Redis
 from typer.testing import CliRunner
 
@@ -17,9 +19,7 @@ from lockstep.stores.embedded_redis import EmbeddedRedis, EmbeddedRedisError, em
 
 @pytest.fixture
 def port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    return free_port()
 
 
 @pytest.fixture
@@ -29,9 +29,13 @@ def server(tmp_path: Path) -> Iterator[EmbeddedRedis]:
     server.stop()
 
 
-def test_a_block_has_a_server_and_nothing_is_left_of_it(tmp_path: Path) -> None:
+def test_a_block_has_a_server_and_nothing_is_left_of_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     with embedded_redis() as url, Redis.from_url(url) as client:
         assert client.set("key", "value")
+        assert list(tmp_path.iterdir())
     with pytest.raises(ConnectionError), socket.create_connection(("127.0.0.1", _port(url))):
         pass
     assert not list(tmp_path.iterdir())
@@ -84,7 +88,6 @@ def test_the_command_line_starts_keeps_and_stops(
     tmp_path: Path, port: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("LOCKSTEP_PROJECT_DIR", str(tmp_path))
-    monkeypatch.delenv("REDIS_URL", raising=False)
     cli = CliRunner()
     started = cli.invoke(app, ["start", "--port", str(port)], catch_exceptions=False)
     assert f"export REDIS_URL=redis://127.0.0.1:{port}/0" in started.output
@@ -110,10 +113,6 @@ def test_with_redis_url_nothing_is_started(
     assert "secret" not in str(status.exception)
 
 
-def _port(url: str) -> int:
-    return int(url.rsplit(":", 1)[1].split("/")[0])
-
-
 def test_data_are_read_by_the_server_that_saved_them(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -135,3 +134,7 @@ def test_data_whose_server_is_gone_are_named(tmp_path: Path) -> None:
     ):
         pass
     assert (tmp_path / "dump.rdb").is_file()
+
+
+def _port(url: str) -> int:
+    return int(url.rsplit(":", 1)[1].split("/")[0])

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import re
-import socket
 import subprocess
 import sys
 import time
@@ -17,6 +16,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 from feast_project import make_project, write_steps
+from free_port import free_port
 
 from lockstep.settings import Settings
 
@@ -32,17 +32,11 @@ def feast(project: Settings, *arguments: str, redis_url: str) -> subprocess.Comp
     return subprocess.run(
         [FEAST, *arguments],
         cwd=project.feature_repo_dir,
-        env=environment(redis_url),
+        env=os.environ | {"REDIS_URL": redis_url},
         capture_output=True,
         text=True,
         check=False,
     )
-
-
-def environment(redis_url: str) -> dict[str, str]:
-    moved = {"LOCKSTEP_HOME", "LOCKSTEP_PROJECT_DIR"}
-    kept = {name: value for name, value in os.environ.items() if name not in moved}
-    return {**kept, "REDIS_URL": redis_url}
 
 
 @pytest.fixture(scope="module")
@@ -65,7 +59,6 @@ def beside(
 
     monkeypatch.chdir(applied.project_dir)
     monkeypatch.setattr(sys, "path", list(sys.path))
-    monkeypatch.delenv("LOCKSTEP_HOME", raising=False)
     monkeypatch.setenv("REDIS_URL", redis_url)
     return lambda *arguments: CliRunner().invoke(cli, ["-c", "feature_repo", *arguments])
 
@@ -114,13 +107,11 @@ def test_what_cannot_be_done_is_one_message_and_exit_code_2(
 
 
 def test_the_ui_answers_and_lists_our_views(applied: Settings) -> None:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     ui = subprocess.Popen(
         [FEAST, "ui", "--host", "127.0.0.1", "--port", str(port)],
         cwd=applied.feature_repo_dir,
-        env=environment(DOWN),
+        env=os.environ | {"REDIS_URL": DOWN},
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     )

@@ -9,39 +9,29 @@ from pathlib import Path
 import polars as pl
 import pytest
 from breaking_proxy import breaking_proxy
-from feast import Entity, FeatureStore, FeatureView, Field, FileSource, RepoConfig, ValueType
+from feast import Entity, FeatureStore, FeatureView, Field, FileSource, ValueType
 from feast.types import Int64
 from feast_project import HOUR, T0
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from redis import Redis
+from their_project import their_store
 
 from lockstep.lake.lake import Lake
 from lockstep.stores import engine as engine_module
 from lockstep.stores.errors import StoreUnavailableError
 from lockstep.stores.ledger import LedgerRow, rows_of
 
+pytestmark = pytest.mark.usefixtures("redis_environment")
+
 SENSOR = Entity(name="sensor", join_keys=["sensor"], value_type=ValueType.INT64)
 Reading = tuple[int, float, int]
 
 
 @pytest.fixture
-def store(tmp_path: Path, redis_url: str, monkeypatch: pytest.MonkeyPatch) -> FeatureStore:
+def store(tmp_path: Path) -> FeatureStore:
     """A repository with two views over folders of parquet, one of them of step functions."""
-    monkeypatch.setenv("REDIS_URL", redis_url)
-    config = RepoConfig(
-        project="theirs",
-        provider="local",
-        registry=str(tmp_path / "registry.db"),
-        offline_store={"type": "lockstep.stores.offline.LockstepOfflineStore"},
-        online_store={"type": "lockstep.stores.online.LockstepOnlineStore"},
-        batch_engine={"type": "lockstep.stores.engine.LockstepComputeEngine"},
-        entity_key_serialization_version=3,
-        repo_path=tmp_path,
-    )
-    made = FeatureStore(config=config)
-    made.apply([SENSOR, *(view(name) for name in ("steps", "plain"))])
-    return made
+    return their_store(tmp_path, SENSOR, view("steps"), view("plain"))
 
 
 def view(name: str) -> FeatureView:

@@ -3,66 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any
 
 import polars as pl
 import pyarrow as pa
 import pytest
-from feast import (
-    Entity,
-    FeatureStore,
-    FeatureView,
-    Field,
-    FileSource,
-    RepoConfig,
-    ValueType,
-)
+from feast import FeatureStore
 from feast.errors import SavedDatasetLocationAlreadyExists
 from feast.infra.offline_stores.file_source import SavedDatasetFileStorage
-from feast.types import Int64, String
-from feast_project import HOUR, T0, Step, make_project, write_steps
+from feast_project import (
+    COUNT,
+    HOUR,
+    REFS,
+    T0,
+    TERMINAL_COUNT,
+    Step,
+    apply_definitions,
+    entities,
+    make_project,
+    write_steps,
+)
+from joined import counts, joined
 
-from feature_repo import feast_objects
-from feature_repo.store import open_feature_store
 from lockstep.settings import Settings
 from lockstep.stores.errors import EntityFrameError, ReadPlanError, SourceError
-
-COUNT, TERMINAL_COUNT = "customer_tx_count_1d", "terminal_verdict_count_1d"
-REFS = [f"customer_windows:{COUNT}", f"terminal_windows:{TERMINAL_COUNT}"]
-
-
-@pytest.fixture
-def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
-    monkeypatch.delenv("LOCKSTEP_HOME", raising=False)
-    settings = make_project(tmp_path)
-    write_steps(settings)
-    return settings
-
-
-@pytest.fixture
-def fraud(project: Settings) -> FeatureStore:
-    store = open_feature_store(project)
-    store.apply([getattr(feast_objects, name) for name in feast_objects.__all__])
-    return store
-
-
-def entities(*rows: tuple[int | None, int | None, float], **more: list[Any]) -> pl.DataFrame:
-    """Customer, terminal and hours after T0."""
-    customers, terminals, hours = zip(*rows, strict=True)
-    at = pl.Series([T0 + h * HOUR for h in hours], dtype=pl.Datetime("us", "UTC"))
-    return pl.DataFrame(
-        {"customer_id": customers, "terminal_id": terminals, "event_timestamp": at, **more}
-    )
-
-
-def joined(store: FeatureStore, frame: object, refs: list[str] = REFS, **more: Any) -> pa.Table:
-    return store.get_historical_features(entity_df=frame, features=refs, **more).to_arrow()
-
-
-def counts(table: pa.Table, name: str = COUNT) -> list[int | None]:
-    return list(table.column(name).to_pylist())
 
 
 def test_one_row_out_per_row_in_in_order(fraud: FeatureStore) -> None:
@@ -126,23 +90,26 @@ def test_a_feature_service_with_its_on_demand_view(fraud: FeatureStore) -> None:
 
 
 def test_a_saved_dataset_is_kept_in_the_lake_and_read_back(
-    fraud: FeatureStore, project: Settings
+    fraud: FeatureStore, handwritten: Settings
 ) -> None:
     frame = entities((2, 1, 99), (1, 2, 31))
     storage = SavedDatasetFileStorage(path="datasets/training.parquet")
     job = fraud.get_historical_features(entity_df=frame, features=REFS)
     fraud.create_saved_dataset(from_=job, name="training", storage=storage)
-    assert (Path(project.lake) / "datasets" / "training.parquet").is_file()
+    assert (Path(handwritten.lake) / "datasets" / "training.parquet").is_file()
     assert sorted(counts(fraud.get_saved_dataset("training").to_arrow())) == [20, 40]
+    other = fraud.get_historical_features(entity_df=frame.head(1), features=REFS)
     with pytest.raises(SavedDatasetLocationAlreadyExists):
-        job.persist(storage)
-    job.persist(storage, allow_overwrite=True)
+        other.persist(storage)
+    assert sorted(counts(fraud.get_saved_dataset("training").to_arrow())) == [20, 40]
+    other.persist(storage, allow_overwrite=True)
+    assert counts(fraud.get_saved_dataset("training").to_arrow()) == [40]
 
 
 def test_a_dataset_in_a_folder_replaces_all_that_was_there(
-    fraud: FeatureStore, project: Settings
+    fraud: FeatureStore, handwritten: Settings
 ) -> None:
-    folder = Path(project.lake) / "datasets" / "training"
+    folder = Path(handwritten.lake) / "datasets" / "training"
     folder.mkdir(parents=True)
     pl.DataFrame({"old": [1]}).write_parquet(folder / "old.parquet")
     job = fraud.get_historical_features(entity_df=entities((2, 1, 99)), features=REFS)
@@ -151,10 +118,10 @@ def test_a_dataset_in_a_folder_replaces_all_that_was_there(
 
 
 def test_lockstep_home_moves_the_lake(
-    fraud: FeatureStore, project: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    fraud: FeatureStore, handwritten: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("LOCKSTEP_HOME", str(tmp_path / "home"))
-    moved = Settings(project_dir=project.project_dir)
+    moved = Settings(project_dir=handwritten.project_dir)
     write_steps(moved, customers=[Step(1, 1, 77)])
     assert counts(joined(fraud, entities((1, 2, 99)))) == [77]
 
@@ -183,125 +150,15 @@ def test_an_empty_frame_gives_an_empty_table_of_the_right_types(fraud: FeatureSt
     assert table.schema.field(COUNT).type == pa.int64()
 
 
-def test_a_table_that_was_not_built_is_named(fraud: FeatureStore, tmp_path: Path) -> None:
-    other = open_feature_store(make_project(tmp_path / "empty"))
-    other.apply([getattr(feast_objects, name) for name in feast_objects.__all__])
+def test_a_table_that_was_not_built_is_named(tmp_path: Path) -> None:
+    other = apply_definitions(make_project(tmp_path / "empty"))
     with pytest.raises(SourceError, match=r"fraud/customer_windows; run `lockstep build`"):
         joined(other, entities((1, 1, 1)))
 
 
 def test_two_features_of_one_name_are_refused(fraud: FeatureStore) -> None:
-    store, views = fraud, ("customer_windows", "terminal_windows")
-    refs = [f"{view}:valid_until_us" for view in views]
+    views = [fraud.get_feature_view(name) for name in ("customer_windows", "terminal_windows")]
+    refs = [f"{view.name}:valid_until_us" for view in views]
+    asked = (views, refs, entities((1, 1, 1)), fraud.registry, fraud.project, False)
     with pytest.raises(ReadPlanError, match="valid_until_us"):
-        fraud._get_provider().get_historical_features(
-            store.config,
-            [store.get_feature_view(view) for view in views],
-            refs,
-            entities((1, 1, 1)),
-            store.registry,
-            store.project,
-            False,
-        )
-
-
-def drop_in(folder: Path, *objects: Any, **offline: Any) -> FeatureStore:
-    """Somebody else's repository, in which only the store's type was changed."""
-    config = RepoConfig(
-        project="theirs",
-        provider="local",
-        registry=str(folder / "registry.db"),
-        offline_store={"type": "lockstep.stores.offline.LockstepOfflineStore", **offline},
-        entity_key_serialization_version=3,
-        repo_path=folder,
-    )
-    store = FeatureStore(config=config)
-    store.apply(list(objects))
-    return store
-
-
-def shops(folder: Path, **rows: list[Any]) -> tuple[Entity, Entity, FileSource]:
-    """Their parquet, in nanoseconds without a zone, under column names of its own."""
-    at = pl.Series([datetime(2018, 4, 1, h) for h in (1, 2, 2)], dtype=pl.Datetime("ns"))
-    made = pl.Series([datetime(2018, 4, 1, h) for h in (1, 2, 9)], dtype=pl.Datetime("ns"))
-    data = {"shop": ["1", "12", "12"], "card": [23, 3, 3], "ts": at, "made": made, "N": [7, 8, 9]}
-    pl.DataFrame({**data, **rows}).write_parquet(folder / "shops.parquet")
-    shop = Entity(name="shop", join_keys=["shop"], value_type=ValueType.STRING)
-    card = Entity(name="card", join_keys=["card"], value_type=ValueType.INT64)
-    source = FileSource(
-        name="shops",
-        path="shops.parquet",
-        timestamp_field="ts",
-        created_timestamp_column="made",
-        field_mapping={"N": "n"},
-    )
-    return shop, card, source
-
-
-def shop_frame(*rows: tuple[str, int, float]) -> pl.DataFrame:
-    names, cards, hours = zip(*rows, strict=True)
-    at = [T0 + h * HOUR for h in hours]
-    return pl.DataFrame({"shop": names, "card": cards, "event_timestamp": at})
-
-
-def test_somebody_elses_repository(tmp_path: Path) -> None:
-    shop, card, source = shops(tmp_path)
-    view = FeatureView(
-        name="shops",
-        entities=[shop, card],
-        ttl=2 * HOUR,
-        schema=[Field(name=n, dtype=t) for n, t in (("shop", String), ("card", Int64))]
-        + [Field(name="n", dtype=Int64)],
-        source=source,
-    )
-    store = drop_in(tmp_path, shop, card, view)
-    frame = shop_frame(("1", 23, 1), ("12", 3, 2), ("1", 23, 3), ("1", 23, 3.01), ("12", 3, 1.9))
-    assert counts(joined(store, frame, ["shops:n"]), "n") == [7, 9, 7, None, None]
-    alone = [counts(joined(store, row, ["shops:n"]), "n") for row in frame.iter_slices(1)]
-    assert alone == [[7], [9], [7], [None], [None]]
-    excluded = joined(store, frame, ["shops:n"], filter_by_created_timestamp=True)
-    assert counts(excluded, "n") == [7, 8, 7, None, None]
-    strict = drop_in(tmp_path, shop, card, view, exclude_created_after=True)
-    assert counts(joined(strict, frame, ["shops:n"]), "n") == [7, 8, 7, None, None]
-
-
-def test_keys_under_other_names_and_the_same_view_twice(tmp_path: Path) -> None:
-    shop, card, source = shops(tmp_path)
-    view = FeatureView(name="shops", entities=[shop, card], ttl=timedelta(0), source=source)
-    store = drop_in(tmp_path, shop, card, view)
-    assert [(f.name, f.dtype) for f in store.get_feature_view("shops").features] == [("n", Int64)]
-    seller = view.with_name("seller").with_join_key_map({"shop": "seller"})
-    frame = shop_frame(("1", 23, 5)).with_columns(seller=pl.lit("12"), card=pl.lit(3))
-    provider = store._get_provider()
-    views = [store.get_feature_view("shops"), seller]
-    job = provider.get_historical_features(
-        store.config, views, ["shops:n", "seller:n"], frame, store.registry, "theirs", True
-    )
-    table = job.to_arrow()
-    assert counts(table, "shops__n") == [None]
-    assert counts(table, "seller__n") == [9]
-
-
-def test_a_column_of_another_kind_is_named(tmp_path: Path) -> None:
-    shop, card, source = shops(tmp_path, N=["seven", "eight", "nine"])
-    schema = [Field(name=n, dtype=t) for n, t in (("shop", String), ("card", Int64))]
-    view = FeatureView(
-        name="shops",
-        entities=[shop, card],
-        schema=[*schema, Field(name="n", dtype=Int64)],
-        source=source,
-    )
-    store = drop_in(tmp_path, shop, card, view)
-    with pytest.raises(SourceError, match=r"column 'N' of .*shops.parquet is String"):
-        joined(store, shop_frame(("1", 23, 1)), ["shops:n"])
-
-
-def test_pulls_take_the_columns_as_they_are(tmp_path: Path) -> None:
-    shop, card, source = shops(tmp_path)
-    store = drop_in(tmp_path, shop, card)
-    offline = store._get_provider().offline_store
-    arguments = (store.config, source, ["shop", "card"], ["N"], "ts", "made")
-    latest = offline.pull_latest_from_table_or_query(*arguments, T0, T0 + 2 * HOUR).to_arrow()
-    assert sorted(counts(latest, "N")) == [7, 9]
-    every = offline.pull_all_from_table_or_query(*arguments, T0 + 2 * HOUR, None).to_arrow()
-    assert counts(every, "N") == [8, 9]
+        fraud._get_provider().get_historical_features(fraud.config, *asked)

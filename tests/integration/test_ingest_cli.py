@@ -16,8 +16,6 @@ from lockstep.cli import generate, ingest
 from lockstep.errors import LockstepError
 from lockstep.lake.lake import Lake
 
-HANDBOOK = "handbook_transactions.parquet"
-
 app = typer.Typer()
 app.command("generate")(generate.generate)
 app.command("ingest")(ingest.ingest)
@@ -153,14 +151,14 @@ def test_the_commands_load_no_heavy_library_before_they_run() -> None:
 
 
 @pytest.mark.realdata
-def test_the_handbooks_file_is_accepted_in_full(home: Path, real_data_dir: Path) -> None:
-    output = shown("ingest", "fraud", "--from", real_data_dir / HANDBOOK)
+def test_the_handbooks_file_is_accepted_in_full(home: Path, handbook: Path) -> None:
+    output = shown("ingest", "fraud", "--from", handbook)
     assert "rejected" in output
     transactions = Lake.at(home / "lake").table("fraud/transactions").scan()
     verdicts = Lake.at(home / "lake").table("fraud/verdicts").scan()
     assert transactions.select(pl.len()).collect().item() == 1_754_155
     assert verdicts.select(pl.col("fraud").sum()).collect().item() == 14_681
-    raw = pl.scan_parquet(real_data_dir / HANDBOOK).select(
+    raw = pl.scan_parquet(handbook).select(
         transaction_id="TRANSACTION_ID", amount_cents=(pl.col("TX_AMOUNT") * 100).round()
     )
     stored = transactions.select("transaction_id", pl.col("amount_cents").cast(pl.Float64))

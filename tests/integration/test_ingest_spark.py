@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
 from pathlib import Path
@@ -12,6 +11,7 @@ import typer
 from fact_files import partitions
 from raw_transactions import good_rows, spoiled, write_csv, write_parquet
 from s3_servers import S3Server, only_environment
+from spark_script import run
 from typer.testing import CliRunner
 
 from lockstep.cli import ingest as command
@@ -25,14 +25,7 @@ ROWS = good_rows(60)
 
 def typed(*words: str | Path) -> subprocess.CompletedProcess[str]:
     """What the command says, with lines as wide as they need to be."""
-    return subprocess.run(
-        [Path(sys.executable).with_name("lockstep"), *words],
-        env=os.environ | {"COLUMNS": "200", "LOCKSTEP_SPARK_MASTER": "local[2]"},
-        capture_output=True,
-        text=True,
-        timeout=280,
-        check=False,
-    )
+    return run(Path(sys.executable).with_name("lockstep"), *words, COLUMNS="200")
 
 
 @pytest.fixture(autouse=True)
@@ -88,12 +81,9 @@ def test_a_refused_folder_is_told_in_one_line(home: Path, spark: object) -> None
 
 
 @pytest.mark.realdata
-def test_the_handbooks_file_becomes_the_bytes_of_a_local_ingest(
-    home: Path, real_data_dir: Path
-) -> None:
-    source = real_data_dir / "handbook_transactions.parquet"
-    done = typed("ingest", "fraud", "--from", source, "--engine", "spark")
+def test_the_handbooks_file_becomes_the_bytes_of_a_local_ingest(home: Path, handbook: Path) -> None:
+    done = typed("ingest", "fraud", "--from", handbook, "--engine", "spark")
     assert done.returncode == 0, done.stderr
     found = partitions(Lake.at(home / "lake"))
     assert len(found) == 2 * 183
-    assert found == partitions(local_lake(home, source))
+    assert found == partitions(local_lake(home, handbook))

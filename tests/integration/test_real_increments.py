@@ -17,24 +17,25 @@ pytestmark = pytest.mark.realdata
 DAYS = 183
 
 
-def write_transactions(lake: Lake, file: Path) -> None:
+def write_transactions(lake: Lake, transactions: pl.DataFrame) -> None:
     """Every hundredth one reaches the lake three days late."""
-    late = pl.when(pl.col("TRANSACTION_ID") % 100 == 0).then(timedelta(days=3))
-    event = pl.col("TX_DATETIME").cast(pl.Datetime("us")).dt.replace_time_zone("UTC")
-    rows = pl.read_parquet(file).select(
-        customer_id="CUSTOMER_ID",
-        event_timestamp=event,
-        created_timestamp=event + late.otherwise(timedelta(0)),
-        amount_cents=(pl.col("TX_AMOUNT") * 100).round().cast(pl.Int64),
+    late = pl.when(pl.col("transaction_id") % 100 == 0).then(timedelta(days=3))
+    rows = transactions.select(
+        "customer_id",
+        "event_timestamp",
+        pl.col("created_timestamp") + late.otherwise(timedelta(0)),
+        "amount_cents",
     )
     for (day,), part in rows.group_by(pl.col("event_timestamp").dt.date()):
         lake.table(CUSTOMER_WINDOWS.source).write_day(day, part)
 
 
-def test_increments_leave_the_files_of_a_whole_build(real_data_dir: Path, tmp_path: Path) -> None:
+def test_increments_leave_the_files_of_a_whole_build(
+    real_transactions: pl.DataFrame, tmp_path: Path
+) -> None:
     whole, increments = Lake.at(tmp_path / "whole"), Lake.at(tmp_path / "increments")
     for lake in (whole, increments):
-        write_transactions(lake, real_data_dir / "handbook_transactions.parquet")
+        write_transactions(lake, real_transactions)
     (receipt,) = built(whole, CUSTOMER_WINDOWS, end=DAYS * 24, most_steps=3_000_000)
     assert receipt.late["under_7d"] == receipt.rows_in - receipt.late["on_time"] > 17_000
     cuts = [hours + (DAYS - 4) * 24 for hours in (0, 24, 31, 72, 96)]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 import duckdb
 import polars as pl
@@ -45,20 +44,6 @@ VERDICTS = {
     "bad_day_share": "count(distinct event // 86400000000) filter (fraud = 1) "
     "/ count(distinct event // 86400000000)",
 }
-
-
-@pytest.fixture(scope="module")
-def transactions(real_data_dir: Path) -> pl.DataFrame:
-    time = pl.col("TX_DATETIME").cast(pl.Datetime("us")).dt.replace_time_zone("UTC")
-    file = pl.scan_parquet(real_data_dir / "handbook_transactions.parquet")
-    return file.select(
-        customer_id=pl.col("CUSTOMER_ID").cast(pl.Int64),
-        terminal_id=pl.col("TERMINAL_ID").cast(pl.Int64),
-        event_timestamp=time,
-        created_timestamp=time,
-        amount_cents=(pl.col("TX_AMOUNT") * 100).round().cast(pl.Int64),
-        fraud=pl.col("TX_FRAUD").cast(pl.Int64),
-    ).collect()
 
 
 def in_sql(events: pl.DataFrame, spec: WindowSpec, columns: dict[str, str]) -> pl.DataFrame:
@@ -109,10 +94,10 @@ def _nullable(feature: str) -> bool:
     ids=lambda value: getattr(value, "name", ""),
 )
 def test_a_mart_is_what_sql_over_the_raw_events_says(
-    transactions: pl.DataFrame, spec: WindowSpec, columns: dict[str, str], delay: timedelta
+    real_transactions: pl.DataFrame, spec: WindowSpec, columns: dict[str, str], delay: timedelta
 ) -> None:
     known = pl.col("event_timestamp") + delay
-    events = transactions.with_columns(event_timestamp=known, created_timestamp=known)
+    events = real_transactions.with_columns(event_timestamp=known, created_timestamp=known)
     table = steps(events, spec, end=END)
     key = spec.entity_keys[0]
     counted = next(iter(spec.features())).replace("_7d", "_30d")

@@ -31,11 +31,11 @@ pytestmark = [pytest.mark.realdata, pytest.mark.timeout(600)]
 
 @pytest.fixture(scope="module")
 def built_here(
-    real_data_dir: Path, tmp_path_factory: pytest.TempPathFactory
+    handbook: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> tuple[Lake, list[BuildReceipt]]:
     """A lake that was built in one process, and the receipts."""
     lake = Lake.at(tmp_path_factory.mktemp("local"))
-    ingest(ingest_spec(), real_data_dir / "handbook_transactions.parquet", lake=lake)
+    ingest(ingest_spec(), handbook, lake=lake)
     return lake, build(lake, WINDOW_SPECS, clock=SystemClock(), progress=lambda what, share: None)
 
 

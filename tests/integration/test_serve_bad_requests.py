@@ -4,28 +4,27 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import timedelta
 from typing import Any
 
 import pytest
 from fraud_project import Project, materialize
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from serving_client import PREDICT, api, problem, wait_until_ready
+from serving_client import END, GOOD, PREDICT, api, problem, wait_until_ready
 from starlette.testclient import TestClient
 
 from lockstep.stores.embedded_redis import embedded_redis
 
-NOW = datetime(2018, 5, 11, 2, tzinfo=UTC)
-GOOD = {"customer_id": 1, "terminal_id": 2, "amount_cents": 300}
 JSON = {"content-type": "application/json"}
 
 
 @pytest.fixture(scope="module")
 def client(project: Project) -> Iterator[TestClient]:
     with embedded_redis() as url:
-        materialize(project.settings, url, datetime(2018, 5, 11, tzinfo=UTC))
-        with api(project.settings, url, NOW, max_body_bytes=10_000) as client:
+        materialize(project.settings, url, END)
+        now = END + timedelta(hours=2)
+        with api(project.settings, url, now, max_body_bytes=10_000) as client:
             wait_until_ready(client)
             yield client
 

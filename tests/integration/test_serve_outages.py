@@ -9,44 +9,39 @@ import socket
 import subprocess
 import sys
 import time
-from datetime import UTC, datetime
 from pathlib import Path
-from urllib.parse import urlsplit
 
 import pytest
 from fraud_project import Project, materialize, train_small
+from free_port import free_port
 from redis import Redis
-from serving_client import PATIENCE_SECONDS, PREDICT, api, problem, wait_until_ready
+from serving_client import END, GOOD, PATIENCE_SECONDS, PREDICT, api, problem, wait_until_ready
 from starlette.testclient import TestClient
 
 from lockstep.cli.demo_parts.api import serving
 from lockstep.contract.model_artefact import CHAMPION
 from lockstep.contract.model_registry import model_registry
 from lockstep.settings import Settings
-from lockstep.stores.embedded_redis import embedded_redis
-
-END = datetime(2018, 5, 11, tzinfo=UTC)
-GOOD = {"customer_id": 1, "terminal_id": 2, "amount_cents": 300}
+from lockstep.stores.embedded_redis import embedded_redis, server_url
 
 
 def test_redis_goes_and_comes_back(project: Project, tmp_path: Path) -> None:
-    with embedded_redis(tmp_path) as url:
-        materialize(project.settings, url, END)
-        running = api(project.settings, url, END)
-        client = running.__enter__()
-        wait_until_ready(client)
-        before = client.post(PREDICT, json=GOOD).json()
-    down = client.post(PREDICT, json=GOOD)
-    document = problem(down, 503)
-    assert document["type"] == "urn:lockstep:problem:no-redis"
-    assert "set REDIS_URL to a Redis that is up" in document["detail"]
-    assert int(down.headers["retry-after"]) > 0
-    assert "redis: Redis at" in problem(client.get("/ready"), 503)["detail"]
-    assert client.get("/live").status_code == 200
-    with embedded_redis(tmp_path, port=urlsplit(url).port or 0):
-        wait_until_ready(client)
-        after = client.post(PREDICT, json=GOOD).json()
-    running.__exit__(None, None, None)
+    port = free_port()
+    with api(project.settings, server_url(port), END) as client:
+        with embedded_redis(tmp_path, port) as url:
+            materialize(project.settings, url, END)
+            wait_until_ready(client)
+            before = client.post(PREDICT, json=GOOD).json()
+        down = client.post(PREDICT, json=GOOD)
+        document = problem(down, 503)
+        assert document["type"] == "urn:lockstep:problem:no-redis"
+        assert "set REDIS_URL to a Redis that is up" in document["detail"]
+        assert int(down.headers["retry-after"]) > 0
+        assert "redis: Redis at" in problem(client.get("/ready"), 503)["detail"]
+        assert client.get("/live").status_code == 200
+        with embedded_redis(tmp_path, port):
+            wait_until_ready(client)
+            after = client.post(PREDICT, json=GOOD).json()
     assert (before["score"], before["features"]) == (after["score"], after["features"])
 
 
@@ -81,7 +76,7 @@ def test_an_empty_redis_is_not_taken_for_unknown_customers(project: Project) -> 
 
 
 def test_redis_and_the_model_missing_are_both_said(untrained: Settings) -> None:
-    with api(untrained, f"redis://127.0.0.1:{_free_port()}/0", END) as client:
+    with api(untrained, f"redis://127.0.0.1:{free_port()}/0", END) as client:
         detail = _ready_detail_with(client, "champion")
         assert "redis: Redis at redis://127.0.0.1" in detail
 
@@ -129,7 +124,7 @@ def test_a_registry_that_is_down_is_named_without_its_password(
     untrained: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
-    uri = f"http://lock:secret@127.0.0.1:{_free_port()}"
+    uri = f"http://lock:secret@127.0.0.1:{free_port()}"
     settings = untrained.model_copy(update={"mlflow_uri": uri})
     with embedded_redis() as url, api(settings, url, END) as client:
         detail = _ready_detail_with(client, "***@127.0.0.1")
@@ -140,7 +135,7 @@ def test_the_command_logs_one_line_for_each_missing_thing(
     untrained: Settings, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setenv("LOCKSTEP_PROJECT_DIR", str(untrained.project_dir))
-    monkeypatch.setenv("REDIS_URL", f"redis://127.0.0.1:{_free_port()}/0")
+    monkeypatch.setenv("REDIS_URL", f"redis://127.0.0.1:{free_port()}/0")
     monkeypatch.setenv("SERVING_MODEL_RETRY_SECONDS", "0.05")
     log = tmp_path / "serve.log"
     with serving(log) as running:
@@ -184,9 +179,3 @@ def _edit_model(settings: Settings, old: str, new: str) -> None:
     text = description.read_text()
     assert old in text
     description.write_text(text.replace(old, new))
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])

@@ -9,9 +9,9 @@ from s3_servers import SECRET
 from source_histories import STEPS, Row, built, files, write_source
 from spark_script import BUILD, run
 
+from lockstep.jobs.arrivals import HOUR_US
 from lockstep.lake.lake import Lake
 
-HOUR_US = 3_600_000_000
 ROWS = [Row("a", card, at * HOUR_US, at * HOUR_US, card) for at in (7, 30, 31) for card in (1, 2)]
 
 

@@ -11,9 +11,9 @@ import pytest
 from source_histories import STEPS, T0, Row, built, files, write_source
 from spark_script import BUILD, run
 
+from lockstep.jobs.arrivals import HOUR_US
 from lockstep.lake.lake import Lake
 
-HOUR_US = 3_600_000_000
 # Around the hours at which New York and Moscow once put their clocks, and before 1970.
 ROWS = [
     Row("a", card, at * HOUR_US + card, at * HOUR_US + late, card)

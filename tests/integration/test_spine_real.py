@@ -29,16 +29,14 @@ REQUESTED = 700
 
 
 @pytest.fixture(scope="module")
-def settings(tmp_path_factory: pytest.TempPathFactory, real_data_dir: Path) -> Iterator[Settings]:
+def settings(tmp_path_factory: pytest.TempPathFactory, handbook: Path) -> Iterator[Settings]:
     """A project with the real transactions built, applied, trained on and materialised at CUT."""
     folder = tmp_path_factory.mktemp("spine")
-    raw = real_data_dir / "handbook_transactions.parquet"
     with pytest.MonkeyPatch.context() as patch, embedded_redis() as url:
-        patch.delenv("LOCKSTEP_HOME", raising=False)
         patch.setenv("LOCKSTEP_PROJECT_DIR", str(folder))
         patch.setenv("REDIS_URL", url)
         made = make_project(folder)
-        lockstep("ingest", "fraud", "--from", str(raw))
+        lockstep("ingest", "fraud", "--from", str(handbook))
         lockstep("build", "fraud")
         feast(made.feature_repo_dir, "apply")
         feast(made.feature_repo_dir, "materialize", "2018-04-01T00:00:00", CUT.isoformat())

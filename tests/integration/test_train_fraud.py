@@ -8,11 +8,12 @@ from pathlib import Path
 
 import polars as pl
 import pytest
-from feast_project import make_project
-from fraud_project import START, Project, apply_definitions, fill_lake, train_small
+from feast_project import apply_definitions, make_project
+from fraud_project import START, Project, fill_lake, train_small, training_rows
 from typer.testing import CliRunner
 
 from feature_repo.windows.fraud import WINDOW_SPECS
+from lockstep.cli.main import app
 from lockstep.contract.clock import SystemClock
 from lockstep.contract.model_artefact import CHAMPION, ModelArtefact
 from lockstep.contract.model_registry import model_registry
@@ -20,6 +21,13 @@ from lockstep.errors import LockstepError
 from lockstep.jobs.build import build
 from lockstep.lake.lake import Lake
 from lockstep.settings import Settings
+
+
+def labelled(project: Project) -> pl.DataFrame:
+    """All transactions, whose labels are known by then."""
+    from training.fraud import labelled_transactions
+
+    return labelled_transactions(Lake.at(project.settings.lake), datetime(2018, 6, 1, tzinfo=UTC))
 
 
 def test_the_folds_are_in_time_order_and_the_labels_before_the_test(project: Project) -> None:
@@ -75,16 +83,9 @@ def test_the_run_has_parameters_and_metrics(project: Project) -> None:
 
 def test_features_are_those_known_before_each_transaction(project: Project) -> None:
     """The joined counts equal a count over the raw transactions with t < T < t + w."""
-    from feature_repo.store import open_feature_store
-    from training.dataset import join_features
-    from training.fraud import labelled_transactions
-
-    rows = labelled_transactions(Lake.at(project.settings.lake), datetime(2018, 6, 1, tzinfo=UTC))
-    sample = rows.sample(50, seed=0).sort("event_timestamp", "transaction_id")
-    store = open_feature_store(project.settings)
-    joined = join_features(store, sample, feature_service="fraud_v1", row_id="transaction_id").rows
+    sample = labelled(project).sample(50, seed=0).sort("event_timestamp", "transaction_id")
     day = timedelta(days=1)
-    for row in joined.iter_rows(named=True):
+    for row in training_rows(project.settings, sample).rows.iter_rows(named=True):
         t, customer = row["event_timestamp"], row["customer_id"]
         earlier = project.transactions.filter(
             pl.col("customer_id") == customer,
@@ -169,8 +170,6 @@ def test_a_damaged_feature_registry_is_a_clear_error(
 def test_the_command_prints_the_folds_and_the_metrics(
     untrained: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from lockstep.cli.main import app
-
     _enter(untrained, monkeypatch)
     result = CliRunner().invoke(app, ["train", "fraud", "--iterations", "5", "--seed", "3"])
     assert result.exit_code == 0, result.output
@@ -180,18 +179,12 @@ def test_the_command_prints_the_folds_and_the_metrics(
 
 
 def test_predictions_of_the_registered_model_are_probabilities(project: Project) -> None:
-    from feature_repo.store import open_feature_store
     from serving.model_registry import load_champion
-    from training.dataset import join_features
-    from training.fraud import labelled_transactions
 
     predictor = load_champion(project.settings.tracking_uri, "fraud").predictor
-    rows = labelled_transactions(Lake.at(project.settings.lake), datetime(2018, 6, 1, tzinfo=UTC))
-    store = open_feature_store(project.settings)
-    dataset = join_features(
-        store, rows.tail(200), feature_service="fraud_v1", row_id="transaction_id"
-    )
-    scores = predictor.scores(dataset.rows.select(predictor.artefact.feature_order).to_dict())
+    rows = training_rows(project.settings, labelled(project).tail(200)).rows
+    scores = predictor.scores(rows.select(predictor.artefact.feature_order).to_dict())
+    assert len(scores) == 200
     assert ((scores > 0) & (scores < 1)).all()
 
 
@@ -203,8 +196,6 @@ def _train(
     settings: Settings, monkeypatch: pytest.MonkeyPatch, *options: str, use_case: str = "fraud"
 ) -> str:
     """The problem that `lockstep train` ends with."""
-    from lockstep.cli.main import app
-
     _enter(settings, monkeypatch)
     result = CliRunner().invoke(app, ["train", use_case, *options])
     assert isinstance(result.exception, LockstepError), result.output

@@ -11,9 +11,7 @@ from lockstep.settings import Settings
 
 
 @pytest.fixture
-def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    for name in ("LOCKSTEP_HOME", "LOCKSTEP_LAKE", "LOCKSTEP_PROJECT_DIR", "REDIS_URL"):
-        monkeypatch.delenv(name, raising=False)
+def project(tmp_path: Path) -> Path:
     (tmp_path / "feature_repo").mkdir()
     (tmp_path / "feature_repo" / "feature_store.yaml").touch()
     return tmp_path

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -81,11 +81,3 @@ class Oracle:
             facts.append(Fact(row.created, True, live.values))
         facts.append(Fact(row.created, False, row.values))
         return "inserted" if live is None else "corrected"
-
-    def live_at(self, known: int) -> dict[int, tuple[int, int, int]]:
-        """The ids that are live by what was created up to `known`, and their values."""
-        return {id_: f[-1].values for id_, f in self._known(known) if f and not f[-1].deleted}
-
-    def _known(self, known: int) -> Iterable[tuple[int, list[Fact]]]:
-        for id_, facts in self.facts.items():
-            yield id_, [fact for fact in facts if fact.created <= known]

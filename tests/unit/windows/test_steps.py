@@ -29,7 +29,6 @@ from lockstep.windows.microseconds import instant_at
 from lockstep.windows.spec import Aggregation, WindowSpec
 from lockstep.windows.steps import steps
 
-DAY = 24 * 60 * MINUTE
 SPEC = spec_of()
 
 
