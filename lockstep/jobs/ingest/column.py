@@ -12,7 +12,6 @@ from lockstep.windows.spec import CREATED_TIMESTAMP, DELETED
 ColumnType = Literal["integer", "decimal", "timestamp"]
 
 INT64_MAX = 2**63 - 1
-EPOCH_US = 0
 YEAR_2100_US = int(datetime(2100, 1, 1, tzinfo=UTC).timestamp()) * 1_000_000
 
 
