@@ -24,6 +24,7 @@ from starlette.exceptions import HTTPException
 from lockstep.contract.clock import Clock
 from lockstep.contract.model_artefact import ModelArtefactError
 from lockstep.contract.model_registry import RegistryError
+from lockstep.contract.registered_model import NoModelError
 from lockstep.errors import LockstepError
 from lockstep.stores.errors import StoreUnavailableError
 from serving import fraud
@@ -31,7 +32,6 @@ from serving.body_limit import BodyLimit
 from serving.errors import (
     DefinitionsError,
     FutureFeaturesError,
-    NoModelError,
     NotMaterializedError,
     NotReadyError,
     UnknownUseCaseError,

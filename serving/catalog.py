@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING
 
 import yaml
 
+from lockstep.contract.registered_model import RegisteredModel
 from lockstep.settings import Settings
 from lockstep.stores.async_redis_servers import AsyncRedisServers
 from lockstep.stores.redis_address import RedisAddress
 from lockstep.stores.redis_errors import redis_errors
 from serving.errors import DefinitionsError
-from serving.model_registry import ServedModel
 from serving.preload import DEFINITIONS
 
 if TYPE_CHECKING:
@@ -62,7 +62,7 @@ class Catalog:
         finally:
             await servers.close()
 
-    def scorer(self, served: ServedModel) -> Scorer:
+    def scorer(self, served: RegisteredModel) -> Scorer:
         """What scores with this model, from the features that it was trained on.
 
         Imports Feast, as `preload` does: call it outside the event loop.

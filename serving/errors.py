@@ -21,28 +21,6 @@ class UnknownUseCaseError(ServingError):
         return cls(f"there is no use case {name[:40]!r}", next_step=f"use one of {sorted(known)}")
 
 
-class NoModelError(ServingError):
-    """There is no model to score with, or none that may be used."""
-
-    @classmethod
-    def not_registered(cls, name: str, alias: str) -> NoModelError:
-        return cls(
-            f"no model {name!r} has the alias {alias!r} in MLflow's registry",
-            next_step=f"run `lockstep train {name}`; the server will find it",
-        )
-
-    @classmethod
-    def failed(cls, name: str, cause: Exception) -> NoModelError:
-        return cls(
-            f"loading the model {name!r} failed ({type(cause).__name__})",
-            next_step="see the server's log; it keeps trying",
-        )
-
-    @classmethod
-    def loading(cls, name: str) -> NoModelError:
-        return cls(f"the model {name!r} is being loaded", next_step="try again in a few seconds")
-
-
 class NotReadyError(ServingError):
     """Something that every request needs is missing."""
 

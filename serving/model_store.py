@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 import structlog
 
+from lockstep.contract.registered_model import NoModelError
 from lockstep.errors import LockstepError
-from serving.errors import NoModelError
 
 if TYPE_CHECKING:
     from serving.scorer import Scorer

@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from lockstep.contract.registered_model import RegisteredModel
 from lockstep.stores.online_read import FeatureValue, ViewRead, statuses
 from lockstep.stores.online_reader import OnlineReader
 from lockstep.windows.microseconds import instant_at, microseconds
 from serving.errors import FutureFeaturesError, NotMaterializedError
 from serving.feature_plan import FeaturePlan
-from serving.model_registry import ServedModel
 
 
 @dataclass(frozen=True)
@@ -28,7 +28,7 @@ class Scored:
 class Scorer:
     """A model with the features of its own service."""
 
-    served: ServedModel
+    served: RegisteredModel
     plan: FeaturePlan
     reader: OnlineReader
 

@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING
 import structlog
 
 from lockstep.contract.clock import Clock
+from lockstep.contract.registered_model import load_model
 from lockstep.errors import LockstepError
 from lockstep.stores.errors import StoreUnavailableError
 from serving.catalog import Catalog
 from serving.errors import NotMaterializedError
-from serving.model_registry import load_champion
 from serving.model_store import ModelStore
 from serving.preload import preload
 from serving.schemas import Prediction, PredictRequest, ServedBy, ServedFeature
@@ -118,4 +118,4 @@ class PredictionService:
 
     def _load(self, use_case: str) -> Scorer:
         preload(use_case)
-        return self._catalog.scorer(load_champion(self._registry_uri, use_case))
+        return self._catalog.scorer(load_model(self._registry_uri, use_case))

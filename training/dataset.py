@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
@@ -16,10 +17,16 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Dataset:
-    """Entity rows with one column a feature; null where nothing was known at T."""
+    """Entity rows with one column a feature; null where nothing was known at T.
+
+    `receipt` is the account of the join: its content hash is over entity rows and features
+    in their order. `fingerprint` is that of the definitions behind them.
+    """
 
     rows: pl.DataFrame
     feature_order: tuple[str, ...]
+    receipt: Mapping[str, Any]
+    fingerprint: str
 
 
 def join_features(
@@ -31,13 +38,16 @@ def join_features(
         TrainingError: the service was not applied, its registry is damaged, a table was not
             built up to the newest T, or the store lost or moved rows.
     """
+    from lockstep.stores.fingerprint import service_fingerprint
+
     service = _feature_service(store, feature_service)
     _check_horizons(store, service, rows)
     job = store.get_historical_features(entity_df=rows, features=service)
-    joined = pl.from_arrow(job.to_arrow())
-    if not isinstance(joined, pl.DataFrame) or not joined[row_id].equals(rows[row_id]):
+    joined = pl.DataFrame(job.to_arrow())
+    if not joined[row_id].equals(rows[row_id]):
         raise TrainingError.rows_changed(rows.height, len(joined))
-    return Dataset(joined, feature_names(service))
+    receipt = job.receipt_of(joined).as_json()
+    return Dataset(joined, feature_names(service), receipt, service_fingerprint(store, service))
 
 
 def _check_horizons(store: FeatureStore, service: FeatureService, rows: pl.DataFrame) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 from lockstep.errors import LockstepError
@@ -34,6 +35,14 @@ class TrainingError(LockstepError):
         return cls(f"{option} is {got}, expected {expected}", next_step=f"change {option}")
 
     @classmethod
+    def outside(cls, option: str, first: Any, last: Any, start: Any, end: Any) -> TrainingError:
+        return cls(
+            f"{option} needs labelled rows from {first} to {last}; there are those from {start} "
+            f"to {end}",
+            next_step="choose other dates, or ingest more days",
+        )
+
+    @classmethod
     def not_applied(cls, feature_service: str) -> TrainingError:
         return cls(
             f"the feature registry has no feature service {feature_service!r}",
@@ -60,6 +69,50 @@ class TrainingError(LockstepError):
         return cls(
             f"the point-in-time join gave {got:,} rows for {expected:,}, or in another order",
             next_step="use an offline store that answers one row out per row in, in order",
+        )
+
+
+class SearchError(LockstepError):
+    """A search that cannot go on."""
+
+    @classmethod
+    def other_search(cls, path: Path) -> SearchError:
+        return cls(
+            f"{path} has the trials of another search: other rows, features, space or seed",
+            next_step="name another --search-log, or delete that one",
+        )
+
+
+class PromotionError(LockstepError):
+    """A promotion that could not be decided; the aliases are what they were."""
+
+    @classmethod
+    def no_version(cls, name: str, what: str) -> PromotionError:
+        return cls(
+            f"the registry has no {what} of model {name!r}",
+            next_step=f"run `lockstep train {name}`, or name one with --version",
+        )
+
+    @classmethod
+    def under_way(cls, name: str, since: str) -> PromotionError:
+        return cls(
+            f"another promotion of model {name!r} is under way since {since}",
+            next_step="wait for it; after ten minutes it is taken for dead",
+        )
+
+    @classmethod
+    def no_previous(cls, name: str) -> PromotionError:
+        return cls(
+            f"model {name!r} had no champion before this one",
+            next_step="promote another version with `lockstep promote --version`",
+        )
+
+    @classmethod
+    def not_later(cls, name: str, version: int, known_by: str, start: str) -> PromotionError:
+        return cls(
+            f"version {version} of model {name!r} knew labels up to {known_by}, but the days to "
+            f"compare on begin at {start}",
+            next_step="ingest later verdicts, or use fewer --test-days",
         )
 
 

@@ -3,45 +3,63 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime
-from typing import Any
+from typing import Any, Literal
 
 import polars as pl
 
 from lockstep.contract.model_artefact import ModelArtefact
 from lockstep.contract.model_input import model_input
 from lockstep.contract.predictor import Predictor
-from training.metrics import best_f1_threshold
+from training.operating_points import Floats, RankedScores
 from training.split import Split
 from training.use_case import LABEL, UseCase
 
-THRESHOLD_RULE = "highest F1 on the validation fold"
+THRESHOLD_RULE = "lowest declared cost on the validation fold"
 
-# Called after each tree: how many are done, and the lowest log loss on validation so far.
-OnTree = Callable[[int, float], None]
+# Called after each tree: how many are done, and the highest average precision on validation
+# so far. A fit that it answers with False ends there.
+OnTree = Callable[[int, float], bool]
+
+Device = Literal["CPU", "GPU"]
+_METRIC = "PRAUC"
 
 
 @dataclass(frozen=True)
 class FitParameters:
-    """What shapes the fit; `iterations` is the most trees, fewer when validation stops it."""
+    """What shapes the fit; `iterations` is the most trees, fewer when validation stops it.
+
+    `positive_weight` is how often a positive row counts.
+    """
 
     iterations: int = 300
     seed: int = 0
     depth: int = 6
     learning_rate: float = 0.05
+    l2_leaf_reg: float = 3.0
+    random_strength: float = 1.0
+    bagging_temperature: float = 1.0
+    positive_weight: float = 1.0
     early_stopping_rounds: int = 50
+    device: Device = "CPU"
+
+    def seeded(self, seed: int) -> FitParameters:
+        """The same with another seed."""
+        return replace(self, seed=seed)
 
     def catboost(self) -> dict[str, Any]:
-        """The keywords of CatBoost: on the CPU, quiet, leaving no files behind."""
+        """The keywords of CatBoost: quiet, leaving no files behind."""
         given = asdict(self)
-        seed = given.pop("seed")
-        return given | {
-            "random_seed": seed,
-            "eval_metric": "Logloss",
+        return {
+            "random_seed": given.pop("seed"),
+            "task_type": given.pop("device"),
+            "scale_pos_weight": given.pop("positive_weight"),
+            **given,
+            "bootstrap_type": "Bayesian",
+            "eval_metric": _METRIC,
             "thread_count": os.cpu_count(),
-            "task_type": "CPU",
             "logging_level": "Silent",
             "allow_writing_files": False,
         }
@@ -54,8 +72,7 @@ class _TreeCounter:
     on_tree: OnTree
 
     def after_iteration(self, info: Any) -> bool:
-        self.on_tree(info.iteration, min(info.metrics["validation"]["Logloss"]))
-        return True
+        return self.on_tree(info.iteration, max(info.metrics["validation"][_METRIC]))
 
 
 def fit(
@@ -67,28 +84,48 @@ def fit(
     parameters: FitParameters,
     on_tree: OnTree,
 ) -> Predictor:
-    """The fitted predictor; its threshold has the highest F1 on the validation fold."""
-    from catboost import CatBoostClassifier
-
-    validation = _pool(split.validation, feature_order)
-    model = CatBoostClassifier(**parameters.catboost()).fit(
-        _pool(split.train, feature_order),
-        eval_set=validation,
-        use_best_model=True,
-        callbacks=[_TreeCounter(on_tree)],
-    )
+    """The fitted predictor; its threshold is the cheapest on the validation fold."""
+    validation = pool(split.validation, feature_order)
+    model = boosted(pool(split.train, feature_order), validation, parameters, on_tree)
     scores = model.predict_proba(validation)[:, 1]
     artefact = ModelArtefact(
         use_case=use_case.name,
         feature_service=use_case.feature_service,
         feature_order=feature_order,
-        threshold=best_f1_threshold(split.validation[LABEL].to_numpy(), scores),
+        threshold=cheapest_threshold(split.validation, scores, use_case),
         trained_as_of=as_of,
     )
     return Predictor(artefact, model)
 
 
-def _pool(rows: pl.DataFrame, feature_order: tuple[str, ...]) -> Any:
+def boosted(train: Any, validation: Any, parameters: FitParameters, on_tree: OnTree) -> Any:
+    """A CatBoost classifier with as many trees as are best on `validation`; both are pools."""
+    from catboost import CatBoostClassifier
+
+    return CatBoostClassifier(**parameters.catboost()).fit(
+        train, eval_set=validation, use_best_model=True, callbacks=[_TreeCounter(on_tree)]
+    )
+
+
+def refitted(train: Any, parameters: FitParameters, *, trees: int) -> Any:
+    """A CatBoost classifier of exactly so many trees, without a validation fold."""
+    from catboost import CatBoostClassifier
+
+    keywords = parameters.catboost() | {"iterations": trees}
+    for validating in ("early_stopping_rounds", "eval_metric"):
+        del keywords[validating]
+    return CatBoostClassifier(**keywords).fit(train)
+
+
+def cheapest_threshold(rows: pl.DataFrame, scores: Floats, use_case: UseCase) -> float:
+    """The threshold at which deciding on these rows would have cost least."""
+    labels = rows.get_column(LABEL).to_numpy()
+    ranked = RankedScores(labels, scores, use_case.costs.of_missing(rows))
+    return use_case.costs.threshold(ranked.points())
+
+
+def pool(rows: pl.DataFrame, feature_order: Sequence[str]) -> Any:
+    """The rows as CatBoost takes them, features in order, null as NaN."""
     from catboost import Pool
 
     matrix = model_input(rows.select(feature_order).to_dict(), feature_order)

@@ -1,85 +1,80 @@
-"""How well scores rank and decide; pure functions of labels (0/1) and scores.
+"""How well scores rank and decide: functions of a model's operating points.
 
-Written out here because importing scikit-learn costs more than the whole evaluation;
-the tests hold each against scikit-learn's.
+Written out here since each is asked for a thousand times by a bootstrap, which sorts once;
+the tests hold each against scikit-learn's. Both classes must be there.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
-from numpy.typing import NDArray
 
-Labels = NDArray[np.int64]
-Scores = NDArray[np.float64]
+from training.operating_points import Bools, Floats, Labels, OperatingPoints
 
-
-@dataclass(frozen=True)
-class OperatingPoints:
-    """Precision and recall when everything from a threshold up is positive.
-
-    One entry for each distinct score, highest first. Both classes must be there.
-    """
-
-    thresholds: Scores
-    precision: Scores
-    recall: Scores
-
-    @classmethod
-    def of(cls, labels: Labels, scores: Scores) -> OperatingPoints:
-        """The points of `scores`."""
-        order = np.argsort(-scores, kind="stable")
-        ordered = scores[order]
-        last_of_tie = np.append(np.flatnonzero(np.diff(ordered)), len(ordered) - 1)
-        hits = np.cumsum(labels[order])[last_of_tie].astype(np.float64)
-        return cls(ordered[last_of_tie], hits / (last_of_tie + 1), hits / hits[-1])
+# The share of genuine rows that may be blocked, as the business set it.
+WRONG_BLOCKS = 0.05
 
 
-def roc_auc(labels: Labels, scores: Scores) -> float:
-    """The probability that a positive scores above a negative; ties count half.
-
-    >>> roc_auc(np.array([0, 0, 1, 1]), np.array([0.1, 0.4, 0.4, 0.8]))
-    0.875
-    """
-    positives, negatives = scores[labels == 1], np.sort(scores[labels == 0])
-    below = np.searchsorted(negatives, positives, side="left")
-    not_above = np.searchsorted(negatives, positives, side="right")
-    return float((below + not_above).sum() / (2 * len(positives) * len(negatives)))
+def roc_auc(points: OperatingPoints) -> float:
+    """The probability that a positive scores above a negative; ties count half."""
+    x = np.concatenate([[0.0], points.false_positive_rate])
+    y = np.concatenate([[0.0], points.recall])
+    return float((np.diff(x) * (y[1:] + y[:-1])).sum() / 2)
 
 
-def average_precision(labels: Labels, scores: Scores) -> float:
-    """The precision at each distinct score, weighted by the recall that it adds.
-
-    >>> average_precision(np.array([0, 1, 1]), np.array([0.5, 0.4, 0.9]))
-    0.8333333333333333
-    """
-    points = OperatingPoints.of(labels, scores)
+def average_precision(points: OperatingPoints) -> float:
+    """The precision at each distinct score, weighted by the recall that it adds."""
     return float((points.precision * np.diff(points.recall, prepend=0.0)).sum())
 
 
-def best_f1_threshold(labels: Labels, scores: Scores) -> float:
-    """The threshold whose decisions have the highest F1; the higher one when two tie.
+def recall_at_wrong_blocks(points: OperatingPoints, *, share: float = WRONG_BLOCKS) -> float:
+    """The highest recall at which at most `share` of the negatives are flagged; 0 for none."""
+    allowed = points.false_positive_rate <= share
+    return float(points.recall[allowed].max(initial=0.0))
 
-    >>> best_f1_threshold(np.array([0, 0, 1, 1]), np.array([0.1, 0.4, 0.6, 0.8]))
-    0.6
+
+def at_threshold(points: OperatingPoints, threshold: float) -> dict[str, float]:
+    """Precision, recall, F1 and F1.5 of deciding at `threshold`; 0 where nothing is flagged."""
+    reached = int(np.count_nonzero(points.thresholds >= threshold))
+    precision = recall = 0.0
+    if reached and points.flagged[reached - 1]:
+        precision = float(points.precision[reached - 1])
+        recall = float(points.recall[reached - 1])
+    return {
+        "precision": precision,
+        "recall": recall,
+        "f1": float(f_score(precision, recall)),
+        "f1_5": float(f_score(precision, recall, beta=1.5)),
+    }
+
+
+def f_score(precision: Floats | float, recall: Floats | float, *, beta: float = 1.0) -> Floats:
+    """The F-beta score; recall counts `beta` times as much; 0 where both are 0.
+
+    Source: van Rijsbergen, Information Retrieval (1979).
     """
-    points = OperatingPoints.of(labels, scores)
-    return float(points.thresholds[np.argmax(_f1(points.precision, points.recall))])
+    squared = beta * beta
+    below = squared * np.asarray(precision) + np.asarray(recall)
+    above = (1 + squared) * np.asarray(precision) * np.asarray(recall)
+    return np.asarray(above / np.maximum(below, np.finfo(np.float64).tiny))
 
 
-def decision_metrics(labels: Labels, positive: NDArray[np.bool_]) -> dict[str, float]:
-    """Precision, recall and F1 of decisions; 0 where nothing was decided positive.
+def squared_errors(labels: Labels, scores: Floats) -> Floats:
+    """A row's part of the Brier score, which is their mean."""
+    return np.asarray((scores - labels) ** 2, dtype=np.float64)
 
-    >>> decision_metrics(np.array([0, 1, 1]), np.array([True, True, False]))
-    {'precision': 0.5, 'recall': 0.5, 'f1': 0.5}
+
+def reliability(
+    labels: Labels, scores: Floats, *, bins: int = 10
+) -> list[tuple[float, float, int]]:
+    """Mean score, share of positives and rows of each of `bins` equally wide ranges of scores.
+
+    Ranges without rows are left out.
     """
-    hits = float(labels[positive].sum())
-    precision = hits / max(float(positive.sum()), 1.0)
-    recall = hits / max(float(labels.sum()), 1.0)
-    f1 = float(_f1(np.array([precision]), np.array([recall]))[0])
-    return {"precision": precision, "recall": recall, "f1": f1}
-
-
-def _f1(precision: Scores, recall: Scores) -> Scores:
-    return 2 * precision * recall / np.maximum(precision + recall, np.finfo(np.float64).tiny)
+    position = np.minimum((scores * bins).astype(np.int64), bins - 1)
+    found = []
+    for bin_ in np.unique(position):
+        inside: Bools = position == bin_
+        found.append(
+            (float(scores[inside].mean()), float(labels[inside].mean()), int(inside.sum()))
+        )
+    return found

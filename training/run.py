@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import polars as pl
@@ -12,13 +13,17 @@ import polars as pl
 from lockstep.contract.predictor import Predictor
 from lockstep.lake.lake import Lake
 from lockstep.settings import Settings
-from training.dataset import join_features
+from training.bootstrap import Interval
+from training.dataset import Dataset, join_features
 from training.errors import TrainingError
-from training.evaluate import describe, evaluate, useless_features
+from training.evaluate import ScoredRows, useless_features
 from training.fit import THRESHOLD_RULE, FitParameters, OnTree, fit
 from training.leak import assert_no_leak
 from training.register import Evidence, Registered, register
+from training.search import Search, with_values
+from training.search_fold import SearchFold
 from training.split import Split, SplitPlan, plan_split
+from training.trial_log import Trial, TrialLog
 from training.use_case import UseCase
 
 if TYPE_CHECKING:
@@ -32,12 +37,17 @@ Progress = Callable[[str, float], None]
 
 @dataclass(frozen=True)
 class TrainingOptions:
-    """What the caller chooses; `as_of` is the instant up to which labels are known."""
+    """What the caller chooses; `as_of` is the instant up to which labels are known.
+
+    `search` looks for parameters first, and keeps its trials in `search_log`.
+    """
 
     as_of: datetime | None = None
     test_days: int = 7
     train_days: int | None = None
     parameters: FitParameters = field(default_factory=FitParameters)
+    search: Search | None = None
+    search_log: Path | None = None
 
 
 @dataclass(frozen=True)
@@ -47,7 +57,7 @@ class TrainingResult:
     registered: Registered
     threshold: float
     trees: int
-    metrics: Mapping[str, float]
+    metrics: Mapping[str, Interval]
     folds: Mapping[str, Mapping[str, Any]]
     warnings: tuple[str, ...]
 
@@ -66,33 +76,54 @@ def train(
             registry's champion is what it was.
     """
     progress("reading labels", 0.0)
-    as_of, rows = _labelled_rows(settings, use_case, options.as_of)
+    as_of, rows = labelled_rows(settings, use_case, options.as_of)
     plan = plan_split(rows, test_days=options.test_days, train_days=options.train_days)
-    split, feature_order = _join(store, use_case, plan, rows, progress)
+    split, dataset = _join(store, use_case, plan, rows, progress)
     assert_no_leak(split, row_id=use_case.row_id, as_of=as_of)
+    parameters, trials = _searched(settings, use_case, split, dataset, options, progress)
     predictor = fit(
         split,
         use_case=use_case,
-        feature_order=feature_order,
+        feature_order=dataset.feature_order,
         as_of=as_of,
-        parameters=options.parameters,
-        on_tree=_tree_progress(progress, options.parameters),
+        parameters=parameters,
+        on_tree=_tree_progress(progress, parameters),
     )
     progress("evaluating", 0.8)
-    metrics = evaluate(predictor, split.test, use_case)
-    folds = describe(split)
-    warnings = (*_split_warnings(plan), *useless_features(split.train, feature_order))
+    scored = scored_by(predictor, split.test, use_case)
+    metrics = scored.intervals(seed=options.parameters.seed)
+    warnings = (*_split_warnings(plan), *useless_features(split.train, dataset.feature_order))
     progress("registering", 0.9)
-    evidence = _evidence(predictor, options, metrics, folds, warnings)
-    registered = register(settings, predictor, split.train.head(_EXAMPLE_ROWS), evidence)
+    evidence = Evidence(
+        params=_params(predictor, options, parameters),
+        metrics=metrics,
+        folds=split.describe(),
+        threshold_rule=THRESHOLD_RULE,
+        dataset=dataset,
+        trials=trials,
+        warnings=warnings,
+    )
+    registered = register(settings, predictor, split.train.head(_EXAMPLE_ROWS), scored, evidence)
     trees = int(predictor.model.tree_count_)
     threshold = predictor.artefact.threshold
-    return TrainingResult(registered, threshold, trees, metrics, folds, warnings)
+    return TrainingResult(registered, threshold, trees, metrics, evidence.folds, warnings)
 
 
-def _labelled_rows(
+def scored_by(predictor: Predictor, rows: pl.DataFrame, use_case: UseCase) -> ScoredRows:
+    """The rows with the predictor's scores, at its threshold."""
+    scores = predictor.scores(rows.select(predictor.artefact.feature_order).to_dict())
+    return ScoredRows(rows, scores, predictor.artefact.threshold, use_case)
+
+
+def labelled_rows(
     settings: Settings, use_case: UseCase, as_of: datetime | None
 ) -> tuple[datetime, pl.DataFrame]:
+    """The instant up to which labels are known, and the rows that had one by then.
+
+    Raises:
+        TrainingError: no label was known.
+        LakeError: the tables are absent or damaged.
+    """
     lake = Lake.at(settings.lake)
     known_by = as_of or lake.table(use_case.labels_table).coverage_end()
     rows = use_case.entity_rows(lake, known_by)
@@ -107,21 +138,52 @@ def _join(
     plan: SplitPlan,
     rows: pl.DataFrame,
     progress: Progress,
-) -> tuple[Split, tuple[str, ...]]:
+) -> tuple[Split, Dataset]:
     """The folds with their features; rows that are in no fold are not joined."""
     used = plan.split(rows).rows()
     progress(f"joining features onto {used.height:,} rows", 0.1)
     dataset = join_features(
         store, used, feature_service=use_case.feature_service, row_id=use_case.row_id
     )
-    return plan.split(dataset.rows), dataset.feature_order
+    return plan.split(dataset.rows), dataset
+
+
+def _searched(
+    settings: Settings,
+    use_case: UseCase,
+    split: Split,
+    dataset: Dataset,
+    options: TrainingOptions,
+    progress: Progress,
+) -> tuple[FitParameters, Sequence[Trial]]:
+    search = options.search
+    if search is None:
+        return options.parameters, ()
+    told = {
+        "rows": dataset.receipt["content_hash"],
+        "fingerprint": dataset.fingerprint,
+        "parameters": asdict(options.parameters),
+        "seed": search.seed,
+    }
+    path = settings.home_dir / "search" / f"{use_case.name}.jsonl"
+    log = TrialLog(options.search_log or path, told)
+    fold = SearchFold.of(split.train, split.validation, dataset.feature_order, options.parameters)
+
+    def on_trial(trial: Trial, best: Trial) -> None:
+        done = trial.number + 1
+        what = f"trial {done} of {search.trials}, best average precision {best.score:.4f}"
+        progress(what, 0.15 + 0.35 * done / search.trials)
+
+    best = search.run(fold.evaluate, log, on_trial)
+    return with_values(options.parameters, best.values), log.trials[: search.trials]
 
 
 def _tree_progress(progress: Progress, parameters: FitParameters) -> OnTree:
-    def on_tree(done: int, best: float) -> None:
+    def on_tree(done: int, best: float) -> bool:
         most = parameters.iterations
-        what = f"fitting tree {done} of at most {most}, log loss {best:.4f}"
-        progress(what, 0.3 + 0.5 * done / most)
+        what = f"fitting tree {done} of at most {most}, average precision {best:.4f}"
+        progress(what, 0.5 + 0.3 * done / most)
+        return True
 
     return on_tree
 
@@ -132,29 +194,15 @@ def _split_warnings(plan: SplitPlan) -> tuple[str, ...]:
     return ("too few days: some training labels became known after validation starts",)
 
 
-def _evidence(
-    predictor: Predictor,
-    options: TrainingOptions,
-    metrics: Mapping[str, float],
-    folds: Mapping[str, Mapping[str, Any]],
-    warnings: tuple[str, ...],
-) -> Evidence:
-    artefact = predictor.artefact
-    return Evidence(
-        params=predictor.model.get_params()
-        | {
-            "as_of": artefact.trained_as_of.isoformat(),
-            "test_days": options.test_days,
-            "train_days": options.train_days or "all",
-            "trees": int(predictor.model.tree_count_),
-            "threshold": artefact.threshold,
-            "threshold_rule": THRESHOLD_RULE,
-        },
-        metrics={f"test_{name}": value for name, value in metrics.items()},
-        tags={
-            "use_case": artefact.use_case,
-            "feature_service": artefact.feature_service,
-            "warnings": "; ".join(warnings) or "none",
-        },
-        metadata={"folds": folds, "threshold_rule": THRESHOLD_RULE},
-    )
+def _params(
+    predictor: Predictor, options: TrainingOptions, parameters: FitParameters
+) -> dict[str, Any]:
+    return asdict(replace(parameters)) | {
+        "as_of": predictor.artefact.trained_as_of.isoformat(),
+        "test_days": options.test_days,
+        "train_days": options.train_days or "all",
+        "trees": int(predictor.model.tree_count_),
+        "threshold": predictor.artefact.threshold,
+        "threshold_rule": THRESHOLD_RULE,
+        "search_trials": options.search.trials if options.search else 0,
+    }

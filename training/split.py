@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
 import polars as pl
 
@@ -30,6 +31,19 @@ class Split:
     def folds(self) -> dict[str, pl.DataFrame]:
         """The folds by name, in time order."""
         return {"train": self.train, "validation": self.validation, "test": self.test}
+
+    def describe(self) -> dict[str, dict[str, Any]]:
+        """For each fold its rows, its positives, its range of T and its last label's instant."""
+        return {
+            name: {
+                "rows": rows.height,
+                "positives": int(rows[LABEL].sum()),
+                "from": _iso(rows[EVENT_TIMESTAMP].min()),
+                "to": _iso(rows[EVENT_TIMESTAMP].max()),
+                "labels_known_by": _iso(rows[LABEL_KNOWN_AT].max()),
+            }
+            for name, rows in self.folds().items()
+        }
 
 
 @dataclass(frozen=True)
@@ -149,3 +163,7 @@ def _day_start(rows: pl.DataFrame) -> datetime:
 def _day_end(rows: pl.DataFrame) -> datetime:
     last: datetime = rows.select(pl.col(EVENT_TIMESTAMP).max().dt.truncate("1d")).item()
     return last + _DAY
+
+
+def _iso(instant: Any) -> str:
+    return str(instant.isoformat())

@@ -3,31 +3,39 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
-import numpy as np
 import polars as pl
-from numpy.typing import NDArray
 
 from lockstep.lake.lake import Lake
 from lockstep.use_cases import load_use_case as find_use_case
+from training.costs import DecisionCosts
+from training.daily_share import DailyShare
+from training.operating_points import Floats
 
 LABEL = "label"
 LABEL_KNOWN_AT = "label_known_at"
 
 EntityRows = Callable[[Lake, datetime], pl.DataFrame]
-ExtraMetrics = Callable[[pl.DataFrame, NDArray[np.float64]], Mapping[str, float]]
+DailyShares = Callable[[pl.DataFrame, Floats], Mapping[str, DailyShare]]
+
+
+def _no_shares(rows: pl.DataFrame, scores: Floats) -> Mapping[str, DailyShare]:
+    return {}
 
 
 @dataclass(frozen=True)
 class UseCase:
-    """How the labelled rows of one use case are found.
+    """How the labelled rows of one use case are found, and what its decisions are worth.
 
     `entity_rows(lake, as_of)` returns what was known at `as_of`, ordered by
     `event_timestamp`: the row id, the join keys, the request columns, `event_timestamp`
-    (T), `label` (0/1) and `label_known_at`. `extra_metrics` gets the test rows and their
-    scores.
+    (T), `label` (0/1) and `label_known_at`. `daily_shares` gets rows and their scores, and
+    returns further metrics by day, in the order of the days. `slices` are parts of the rows
+    that are judged by themselves. `suspect` is the join key of what a positive label
+    compromises as a whole, such as a card: a backtest leaves out the rows of one that was
+    known to be compromised, since it would have been blocked.
     """
 
     name: str
@@ -35,7 +43,10 @@ class UseCase:
     row_id: str
     labels_table: str
     entity_rows: EntityRows
-    extra_metrics: ExtraMetrics
+    costs: DecisionCosts
+    daily_shares: DailyShares = _no_shares
+    slices: Mapping[str, pl.Expr] = field(default_factory=dict)
+    suspect: str | None = None
 
 
 def load_use_case(name: str) -> UseCase:

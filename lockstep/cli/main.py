@@ -8,7 +8,19 @@ from typing import NoReturn
 import typer
 from pydantic import ValidationError
 
-from lockstep.cli import build, demo, generate, ingest, lake, redis, serve, train
+from lockstep.cli import (
+    backtest,
+    build,
+    demo,
+    evaluate,
+    generate,
+    ingest,
+    lake,
+    promote,
+    redis,
+    serve,
+    train,
+)
 from lockstep.cli.errors import FileSystemError, SettingsError
 from lockstep.errors import LockstepError
 
@@ -22,6 +34,9 @@ app.command("generate")(generate.generate)
 app.command("ingest")(ingest.ingest)
 app.command("build")(build.build)
 app.command("train")(train.train)
+app.command("evaluate")(evaluate.evaluate)
+app.command("promote")(promote.promote)
+app.command("backtest")(backtest.backtest)
 app.command("serve")(serve.serve)
 app.command("demo")(demo.demo)
 app.add_typer(lake.app, name="lake")

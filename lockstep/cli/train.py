@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -11,41 +12,52 @@ if TYPE_CHECKING:
 
     from training.run import TrainingResult
 
+UseCaseName = Annotated[str, typer.Argument(help="Whose model, such as 'fraud'.")]
+AsOf = Annotated[
+    str | None,
+    typer.Option(help="UTC instant up to which labels are known.", show_default="all there are"),
+]
+TestDays = Annotated[
+    int, typer.Option(min=1, max=3_650, help="Last labelled days, kept for the test.")
+]
+Seed = Annotated[int, typer.Option(min=0, max=2**31 - 1, help="Seed of the fit.")]
+
 
 def train(
-    use_case: Annotated[str, typer.Argument(help="Whose model, such as 'fraud'.")],
-    as_of: Annotated[
-        str | None,
-        typer.Option(
-            help="UTC instant up to which labels are known.", show_default="all there are"
-        ),
-    ] = None,
+    use_case: UseCaseName,
+    as_of: AsOf = None,
     train_days: Annotated[
         int | None,
         typer.Option(
             min=1, max=3_650, help="Last days to fit on, validation included.", show_default="all"
         ),
     ] = None,
-    test_days: Annotated[
-        int, typer.Option(min=1, max=3_650, help="Last labelled days, kept for the test.")
-    ] = 7,
-    seed: Annotated[int, typer.Option(min=0, max=2**31 - 1, help="Seed of the fit.")] = 0,
+    test_days: TestDays = 7,
+    seed: Seed = 0,
     iterations: Annotated[
         int, typer.Option(min=1, help="Most trees; validation may stop earlier.")
     ] = 300,
+    search: Annotated[
+        int, typer.Option(min=0, max=10_000, help="Trials that look for parameters first.")
+    ] = 0,
+    search_log: Annotated[
+        Path | None,
+        typer.Option(help="Where trials are kept, to go on with.", show_default="in the home"),
+    ] = None,
+    device: Annotated[Literal["CPU", "GPU"], typer.Option(help="Where it is fitted.")] = "CPU",
 ) -> None:
-    """Fits a model on what was known, judges it on later days and makes it the champion."""
-    import logging
+    """Fits a model on what was known, judges it on later days and registers it as challenger.
 
+    The first model of a use case is its champion at once.
+    """
     from rich.console import Console
 
     from lockstep.cli.instants import utc_instant
+    from lockstep.cli.metrics_table import metrics_table
     from lockstep.cli.progress import progress_shown
+    from lockstep.cli.quiet import quiet_libraries
 
-    # What libraries tell their callers' developers; Feast and MLflow turn it on.
-    logging.captureWarnings(True)
-    # MLflow's own deprecation warnings have no reader here.
-    logging.getLogger("py.warnings").setLevel(logging.ERROR)
+    quiet_libraries()
     with progress_shown() as progress:
         progress("starting", 0.0)
         from feature_repo.store import open_feature_store
@@ -53,6 +65,7 @@ def train(
         from training.fit import FitParameters
         from training.run import TrainingOptions
         from training.run import train as run
+        from training.search import Search
         from training.use_case import load_use_case
 
         settings = Settings()
@@ -61,11 +74,18 @@ def train(
             as_of=utc_instant(as_of, "--as-of") if as_of else None,
             test_days=test_days,
             train_days=train_days,
-            parameters=FitParameters(iterations=iterations, seed=seed),
+            parameters=FitParameters(iterations=iterations, seed=seed, device=device),
+            search=Search(search, seed) if search else None,
+            search_log=search_log,
         )
         result = run(settings, open_feature_store(settings), chosen, options, progress)
-    Console().print(_summary(result))
-    typer.echo("A running `lockstep serve` takes it when it is started again.")
+    console = Console()
+    console.print(_summary(result))
+    console.print(metrics_table("on the test rows, with intervals by day", test=result.metrics))
+    if result.registered.is_champion:
+        typer.echo("A running `lockstep serve` takes it when it is started again.")
+    else:
+        typer.echo(f"`lockstep promote {use_case}` compares it with the champion.")
     for warning in result.warnings:
         typer.echo(f"warning: {warning}")
 
@@ -73,8 +93,9 @@ def train(
 def _summary(result: TrainingResult) -> Table:
     from rich.table import Table
 
-    name, version = result.registered.name, result.registered.version
-    title = f"model {name} version {version}, now champion"
+    registered = result.registered
+    rank = "champion" if registered.is_champion else "challenger"
+    title = f"model {registered.name} version {registered.version}, now {rank}"
     table = Table(title=title, title_justify="left", show_header=False)
     table.add_column()
     table.add_column()
@@ -84,6 +105,4 @@ def _summary(result: TrainingResult) -> Table:
     table.add_section()
     table.add_row("trees", str(result.trees))
     table.add_row("threshold", f"{result.threshold:.4f}")
-    for metric, value in result.metrics.items():
-        table.add_row(f"test {metric}", f"{value:.4f}")
     return table

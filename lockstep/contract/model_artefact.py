@@ -15,6 +15,7 @@ from lockstep.contract.instant import InstantError, parse_instant
 from lockstep.errors import LockstepError
 
 CHAMPION = "champion"
+CHALLENGER = "challenger"
 CATBOOST_FORMAT = "cbm"
 _TEXTS = ("use_case", "feature_service", "trained_as_of")
 

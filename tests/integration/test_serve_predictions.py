@@ -108,9 +108,9 @@ def test_every_feature_equals_the_offline_join_while_no_step_lies_between(
 def test_the_score_is_the_models_for_these_features(
     client: TestClient, project: Project, later: pl.DataFrame
 ) -> None:
-    from serving.model_registry import load_champion
+    from lockstep.contract.registered_model import load_model
 
-    served = load_champion(project.settings.tracking_uri, "fraud")
+    served = load_model(project.settings.tracking_uri, "fraud")
     answers = [client.post(PREDICT, json=body(r)).json() for r in later.iter_rows(named=True)]
     columns = {
         name: [answer["features"][name]["value"] for answer in answers]

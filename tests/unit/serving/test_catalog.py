@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 
 from lockstep.contract.model_artefact import ModelArtefact
+from lockstep.contract.registered_model import RegisteredModel
 from lockstep.settings import Settings
 from serving.catalog import Catalog
 from serving.errors import DefinitionsError
-from serving.model_registry import ServedModel
 
 
 def _settings(folder: Path, text: str | None) -> Settings:
@@ -53,7 +53,7 @@ def test_a_configuration_that_cannot_be_used_is_named(tmp_path: Path, text: str 
         Catalog.load(_settings(tmp_path, text))
 
 
-def _served(feature_service: str, *features: str) -> ServedModel:
+def _served(feature_service: str, *features: str) -> RegisteredModel:
     artefact = ModelArtefact(
         use_case="fraud",
         feature_service=feature_service,
@@ -63,7 +63,7 @@ def _served(feature_service: str, *features: str) -> ServedModel:
     )
     # The catalog looks at nothing else of a predictor.
     predictor: Any = SimpleNamespace(artefact=artefact)
-    return ServedModel("fraud", 7, predictor)
+    return RegisteredModel("fraud", 7, predictor)
 
 
 _CATALOG = Catalog("cards", "redis://127.0.0.1:1/0")

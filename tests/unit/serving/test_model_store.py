@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 from structlog.testing import capture_logs
 
-from serving.errors import NoModelError
+from lockstep.contract.registered_model import NoModelError
 from serving.model_store import ModelStore
 
-_ABSENT = NoModelError.not_registered("fraud", "champion")
+_ABSENT = NoModelError.not_registered("fraud", "alias 'champion'")
 
 
 def _store(outcomes: Iterator[Any]) -> ModelStore:

@@ -53,6 +53,7 @@ def _verdict(
         "event_timestamp": event,
         "created_timestamp": created,
         "fraud": fraud,
+        "fraud_scenario": 2 * fraud,
         "is_deleted": deleted,
     }
 
@@ -69,6 +70,7 @@ def test_a_row_has_its_ids_its_request_columns_and_its_label(tmp_path: Path) -> 
             "amount_cents": 1999,
             "transaction_time_us": 1_522_584_000_000_000,
             "label": 1,
+            "fraud_scenario": 2,
             "label_known_at": _KNOWN,
         }
     ]

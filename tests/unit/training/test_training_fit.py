@@ -10,8 +10,10 @@ import pytest
 from labelled_rows import DAY, START, labelled_rows
 
 from lockstep.contract.predictor import Predictor
-from training.evaluate import describe, evaluate, useless_features
-from training.fit import FitParameters, OnTree, fit
+from training.costs import DecisionCosts
+from training.evaluate import useless_features
+from training.fit import FitParameters, OnTree, fit, pool, refitted
+from training.run import scored_by
 from training.split import Split, plan_split
 from training.use_case import LABEL, UseCase
 
@@ -23,7 +25,8 @@ _USE_CASE = UseCase(
     row_id="transaction_id",
     labels_table="toy/verdicts",
     entity_rows=lambda lake, as_of: pl.DataFrame(),
-    extra_metrics=lambda rows, scores: {"rows": float(len(scores))},
+    costs=DecisionCosts("cents", wrong_block=1.0, missed="amount"),
+    slices={"loud": pl.col("signal") > 1},
 )
 
 
@@ -34,12 +37,13 @@ def split() -> Split:
     rows = rows.with_columns(
         (pl.col(LABEL) + pl.Series(generator.normal(scale=0.4, size=rows.height))).alias("signal"),
         pl.Series("noise", generator.normal(size=rows.height)),
+        pl.lit(5).alias("amount"),
     )
     return plan_split(rows).split(rows)
 
 
-def _ignore(done: int, best: float) -> None:
-    pass
+def _ignore(done: int, best: float) -> bool:
+    return True
 
 
 def _fit(split: Split, on_tree: OnTree = _ignore) -> Predictor:
@@ -79,22 +83,49 @@ def test_the_artefact_says_how_to_feed_the_model(split: Split) -> None:
 
 def test_every_tree_is_reported(split: Split) -> None:
     seen: list[int] = []
-    predictor = _fit(split, lambda done, best: seen.append(done))
+
+    def on_tree(done: int, best: float) -> bool:
+        seen.append(done)
+        return True
+
+    predictor = _fit(split, on_tree)
     assert seen == list(range(1, len(seen) + 1))
     assert predictor.model.tree_count_ <= len(seen) <= _PARAMETERS.iterations
 
 
 def test_metrics_of_a_model_that_sees_the_signal(split: Split) -> None:
     predictor = _fit(split)
-    metrics = evaluate(predictor, split.test, _USE_CASE)
-    assert metrics["base_rate"] == pytest.approx(0.25)
-    assert metrics["rows"] == split.test.height
-    assert metrics["roc_auc"] > 0.9
-    assert metrics["average_precision"] > metrics["base_rate"] + 0.4
+    scored = scored_by(predictor, split.test, _USE_CASE)
+    metrics = scored.intervals(replicates=50)
+    assert metrics["base_rate"].value == pytest.approx(0.25)
+    assert metrics["roc_auc"].low > 0.85
+    assert metrics["average_precision"].low > metrics["base_rate"].value + 0.4
+    assert metrics["saved_cost_share"].value > 0.5
+    (loud,) = scored.slices()
+    assert (loud.name, loud.rows) == ("loud", split.test.filter(pl.col("signal") > 1).height)
+
+
+def test_a_fit_ends_where_it_is_told_to(split: Split) -> None:
+    assert _fit(split, lambda done, best: done < 3).model.tree_count_ <= 3
+
+
+def test_a_model_without_validation_has_the_trees_it_was_given(split: Split) -> None:
+    assert refitted(pool(split.train, _FEATURES), _PARAMETERS, trees=7).tree_count_ == 7
+
+
+def test_the_threshold_is_the_cheapest_of_validation(split: Split) -> None:
+    predictor = _fit(split)
+    scored = scored_by(predictor, split.validation, _USE_CASE)
+    costs = {}
+    for threshold in set(scored.scores):
+        flagged = scored.scores >= threshold
+        missed = 5 * (~flagged & (scored.labels == 1)).sum()
+        costs[threshold] = missed + (flagged & (scored.labels == 0)).sum()
+    assert costs[predictor.artefact.threshold] == min(costs.values())
 
 
 def test_folds_are_described(split: Split) -> None:
-    test = describe(split)["test"]
+    test = split.describe()["test"]
     assert (test["rows"], test["positives"]) == (56, 14)
     assert test["from"] == "2018-05-24T00:00:00+00:00"
     assert test["labels_known_by"] == "2018-06-06T21:00:00+00:00"

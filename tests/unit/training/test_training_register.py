@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -11,19 +12,52 @@ import polars as pl
 import pytest
 from catboost import CatBoostClassifier, Pool
 
-from lockstep.contract.model_artefact import CHAMPION, ModelArtefact
+from lockstep.contract.model_artefact import CHALLENGER, CHAMPION, ModelArtefact
 from lockstep.contract.model_registry import RegistryError, model_registry
 from lockstep.contract.predictor import Predictor
 from lockstep.settings import Settings
+from training.bootstrap import Interval
+from training.costs import DecisionCosts
+from training.dataset import Dataset
 from training.register import Evidence, Registered, register
+from training.run import scored_by
+from training.trial_log import Trial
+from training.use_case import UseCase
 
+_FOLD = {
+    "from": "2018-07-01T00:00:00+00:00",
+    "to": "2018-07-08T00:00:00+00:00",
+    "rows": 8,
+    "positives": 2,
+    "labels_known_by": "2018-07-15T00:00:00+00:00",
+}
 _EVIDENCE = Evidence(
     params={"seed": 0},
-    metrics={"test_roc_auc": 0.75},
-    tags={"use_case": "toy"},
-    metadata={"folds": {"test": {"rows": 8}}},
+    metrics={"roc_auc": Interval(0.75, 0.5, 0.9), "f1": Interval(0.5, math.nan, math.nan)},
+    folds={"test": _FOLD},
+    threshold_rule="by hand",
+    dataset=Dataset(pl.DataFrame(), ("a", "b"), {"content_hash": "abc" * 20}, "fingerprint"),
+    trials=[Trial(0, {"depth": 4.0}, 0.7, 5, [0.6], is_pruned=False)],
+    warnings=[],
+)
+_USE_CASE = UseCase(
+    name="toy",
+    feature_service="toy_v1",
+    row_id="id",
+    labels_table="toy/verdicts",
+    entity_rows=lambda lake, as_of: pl.DataFrame(),
+    costs=DecisionCosts("cents", 1.0, "cost"),
 )
 _EXAMPLE = pl.DataFrame({"a": [1, 2], "b": [0.5, None]})
+_ROWS = pl.DataFrame(
+    {
+        "event_timestamp": [datetime(2018, 8, 1 + n % 4, tzinfo=UTC) for n in range(20)],
+        "label": [n % 2 for n in range(20)],
+        "cost": [5] * 20,
+        "a": [n % 7 - 3.0 for n in range(20)],
+        "b": [n % 3 - 1.0 for n in range(20)],
+    }
+)
 
 
 @pytest.fixture(scope="module")
@@ -47,27 +81,61 @@ def settings(tmp_path_factory: pytest.TempPathFactory) -> Settings:
     return Settings(project_dir=folder, home=folder / "home")
 
 
+def _register(settings: Settings, predictor: Predictor) -> Registered:
+    scored = scored_by(predictor, _ROWS, _USE_CASE)
+    return register(settings, predictor, _EXAMPLE, scored, _EVIDENCE)
+
+
 @pytest.fixture(scope="module")
 def first(settings: Settings, predictor: Predictor) -> Registered:
-    return register(settings, predictor, _EXAMPLE, _EVIDENCE)
+    return _register(settings, predictor)
 
 
 def test_the_run_keeps_what_it_was_given(settings: Settings, first: Registered) -> None:
     with model_registry(settings.tracking_uri) as client:
         run = client.get_run(first.run_id)
     assert run.data.params == {"seed": "0"}
-    assert run.data.metrics == {"test_roc_auc": 0.75}
+    assert run.data.metrics == {
+        "test_roc_auc": 0.75,
+        "test_roc_auc_low": 0.5,
+        "test_roc_auc_high": 0.9,
+        "test_f1": 0.5,
+    }
     assert run.data.tags["use_case"] == "toy"
     assert run.info.status == "FINISHED"
 
 
-def test_the_newest_version_is_the_champion(
+def test_the_first_version_is_the_champion_and_later_ones_challenge_it(
     settings: Settings, predictor: Predictor, first: Registered
 ) -> None:
-    second = register(settings, predictor, _EXAMPLE, _EVIDENCE)
+    second = _register(settings, predictor)
+    assert (first.is_champion, second.is_champion) == (True, False)
     with model_registry(settings.tracking_uri) as client:
-        champion = client.get_model_version_by_alias("toy", CHAMPION)
-    assert int(champion.version) == second.version > first.version
+        found = [client.get_model_version_by_alias("toy", a) for a in (CHAMPION, CHALLENGER)]
+    assert [int(version.version) for version in found] == [first.version, second.version]
+
+
+def test_the_run_has_the_dataset_the_trials_the_plots_and_the_card(
+    settings: Settings, first: Registered
+) -> None:
+    with model_registry(settings.tracking_uri) as client:
+        run = client.get_run(first.run_id)
+        ((input_, *_),) = [run.inputs.dataset_inputs]
+        plots = {file.path for file in client.list_artifacts(first.run_id, "plots")}
+        files = {file.path for file in client.list_artifacts(first.run_id)}
+        children = client.search_runs(
+            [run.info.experiment_id], f"tags.`mlflow.parentRunId` = '{first.run_id}'"
+        )
+        card = Path(client.download_artifacts(first.run_id, "model_card.html")).read_text()
+    assert input_.dataset.digest == "abc" * 12
+    names = ("cost", "importance", "precision_recall", "reliability", "roc", "score_by_day", "shap")
+    assert plots == {f"plots/{name}.png" for name in names}
+    assert {"dataset.json", "model_card.html"} <= files
+    ((child,),) = [children]
+    assert child.data.params == {"depth": "4.0"}
+    assert child.data.metrics["average_precision"] == 0.7
+    assert card.count("data:image/png;base64,") == len(names)
+    assert "fingerprint" in card and "<td>roc_auc</td><td class='n'>0.7500</td>" in card
 
 
 def test_the_artefact_loads_without_mlflow_and_scores_the_same(
@@ -97,7 +165,7 @@ def test_the_model_carries_signature_metadata_and_pinned_requirements(
     assert model.signature.inputs.input_names() == ["a", "b"]
     metadata = model.metadata or {}
     assert ModelArtefact.from_metadata(metadata) == predictor.artefact
-    assert metadata["folds"] == {"test": {"rows": 8}}
+    assert metadata["folds"] == {"test": _FOLD}
     requirements = (folder / "requirements.txt").read_text().split()
     assert [line.split("==")[0] for line in requirements] == ["mlflow", "catboost", "numpy"]
     assert json.loads((folder / "input_example.json").read_text())["data"][0] == [1.0, 0.5]
@@ -108,7 +176,7 @@ def test_a_store_that_is_none_is_a_clear_error(predictor: Predictor, tmp_path: P
     database.write_text("not a database, and long enough to be looked at" * 10)
     before = database.read_bytes()
     with pytest.raises(RegistryError, match="file is not a database"):
-        register(Settings(project_dir=tmp_path, home=tmp_path), predictor, _EXAMPLE, _EVIDENCE)
+        _register(Settings(project_dir=tmp_path, home=tmp_path), predictor)
     assert database.read_bytes() == before
 
 
