@@ -62,8 +62,8 @@ def backtest(
             backtest.searched(FitParameters(iterations=iterations), Search(search)),
             on_fold,
         )
-    names = [name for name in results[0].metrics if name in _SHOWN]
-    table = Table("start", "seed", "rows", "positives", "trees", *names)
+    names = [name for name in _SHOWN if name in results[0].metrics]
+    table = Table("start", "seed", "rows", "positive", "trees", *(_SHOWN[name] for name in names))
     for result in results:
         values = (f"{result.metrics[name].value:.4f}" for name in names)
         counts = (f"{count:,}" for count in (result.rows, result.positives, result.trees))
@@ -74,4 +74,9 @@ def backtest(
     Console().print(table)
 
 
-_SHOWN = ("roc_auc", "average_precision", "card_precision_at_100", "saved_cost_share", "brier")
+_SHOWN = {
+    "roc_auc": "AUC",
+    "average_precision": "AP",
+    "card_precision_at_100": "CP@100",
+    "brier": "Brier",
+}
