@@ -8,7 +8,7 @@ from benchmarks.offline_repo import REAL_ROWS, built_lake, joined
 from benchmarks.row import Goal, Measurement
 
 RUNS = 5
-_PROJECT = """
+PROJECT = """
 import os
 os.environ["LOCKSTEP_LAKE"] = lake
 from shutil import copytree
@@ -56,8 +56,8 @@ def measure() -> Measurement:
     with built_lake() as (folder, env):
         without, with_view = [], []
         for _ in range(RUNS):
-            without.append(joined(_PROJECT + _JOIN, folder, "without", REAL_ROWS, env)[0])
-            with_view.append(joined(_PROJECT + _JOIN, folder, "with", REAL_ROWS, env)[0])
+            without.append(joined(PROJECT + _JOIN, folder, "without", REAL_ROWS, env)[0])
+            with_view.append(joined(PROJECT + _JOIN, folder, "with", REAL_ROWS, env)[0])
         one_row_ms, _ = joined(_REQUEST, folder, "one", 1, env)
     return Measurement(
         name="on_demand",

@@ -32,6 +32,9 @@ NAMES = (
     "online_read_1000",
     "materialize_steps",
     "materialize_1m",
+    "dataset_30d",
+    "search_50",
+    "score_day",
     "demo",
 )
 

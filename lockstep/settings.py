@@ -19,7 +19,8 @@ EMBEDDED_REDIS_PORT = 6390
 class Settings(BaseSettings):
     """Locations of one project; every field can be set as `LOCKSTEP_<FIELD>`.
 
-    `redis_url` is also read from the customary `REDIS_URL`.
+    `redis_url` is also read from the customary `REDIS_URL`. `mlflow_artifacts` is where new
+    experiments of MLflow keep their files, such as s3://bucket/mlflow.
     """
 
     model_config = SettingsConfigDict(env_prefix="LOCKSTEP_", populate_by_name=True)
@@ -31,6 +32,7 @@ class Settings(BaseSettings):
         default=f"redis://127.0.0.1:{EMBEDDED_REDIS_PORT}/0", validation_alias="REDIS_URL"
     )
     mlflow_uri: str | None = None
+    mlflow_artifacts: str | None = None
 
     @property
     def home_dir(self) -> Path:

@@ -13,7 +13,7 @@ from typing import Any
 
 from feast import FeatureService, FeatureView, OnDemandFeatureView
 
-from lockstep.contract.status import FeatureStatus
+from lockstep.contract.status import computed_status
 from lockstep.stores.online_read import FeatureValue
 from lockstep.windows.spec import VALID_UNTIL
 from serving.errors import DefinitionsError
@@ -33,8 +33,7 @@ class OnDemandFunction:
         outputs = self.function(inputs)
         for name in self.features:
             (value,) = outputs[name]
-            status = FeatureStatus.NULL if value is None else FeatureStatus.PRESENT
-            yield name, FeatureValue(value, status, 0.0)
+            yield name, FeatureValue(value, computed_status(is_null=value is None), 0.0)
 
 
 @dataclass(frozen=True)

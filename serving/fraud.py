@@ -7,6 +7,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, Field
 
+from lockstep.contract.fraud import SCORED_EVENTS
 from lockstep.windows.microseconds import microseconds
 from serving.schemas import EntityId, Prediction, PredictRequest
 from serving.use_case import UseCase
@@ -39,7 +40,7 @@ class FraudRequest(PredictRequest, TransactionId):
         return {"customer_id": self.customer_id, "terminal_id": self.terminal_id}
 
     def request_values(self, t: datetime) -> dict[str, int]:
-        return {"amount_cents": self.amount_cents, "transaction_time_us": microseconds(t)}
+        return {"amount_cents": self.amount_cents, SCORED_EVENTS.time_column: microseconds(t)}
 
 
 class FraudPrediction(Prediction, TransactionId):
@@ -51,7 +52,7 @@ class FraudPrediction(Prediction, TransactionId):
 
 
 def _own_fields(request: FraudRequest, is_positive: bool) -> dict[str, Any]:
-    decision = "block" if is_positive else "allow"
+    decision = SCORED_EVENTS.decision(is_positive)
     return {"transaction_id": request.transaction_id, "decision": decision}
 
 

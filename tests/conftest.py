@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 REVIEWED_SKIPS: frozenset[str] = frozenset()
 
 # Tests have projects of their own, wherever those of whoever runs them are.
-for _name in ("HOME", "LAKE", "MLFLOW_URI", "PROJECT_DIR"):
+for _name in ("HOME", "LAKE", "MLFLOW_ARTIFACTS", "MLFLOW_URI", "PROJECT_DIR"):
     os.environ.pop(f"LOCKSTEP_{_name}", None)
 os.environ.pop("REDIS_URL", None)
 

@@ -133,8 +133,8 @@ def backtest_of(
         LockstepError: data or definitions do not allow it.
     """
     protocol = replace(HANDBOOK, suspect=use_case.suspect)
-    _, rows = labelled_rows(settings, use_case, as_of)
     first = protocol.validation_start(min(starts))
+    _, rows = labelled_rows(settings, use_case, as_of, first)
     last = protocol.end(max(starts))
     times = rows.get_column(EVENT_TIMESTAMP)
     if times.min() > first + _DAY or times.max() < last - _DAY:  # type: ignore[operator]  # instants

@@ -30,9 +30,16 @@ class Dataset:
 
 
 def join_features(
-    store: FeatureStore, rows: pl.DataFrame, *, feature_service: str, row_id: str
+    store: FeatureStore,
+    rows: pl.DataFrame,
+    *,
+    feature_service: str,
+    row_id: str,
+    with_statuses: bool = False,
 ) -> Dataset:
     """`rows` with the values that each feature of the service had at their T.
+
+    `with_statuses` asks for a column `<feature>__status` too, for each feature of a view.
 
     Raises:
         TrainingError: the service was not applied, its registry is damaged, a table was not
@@ -43,6 +50,8 @@ def join_features(
     service = _feature_service(store, feature_service)
     _check_horizons(store, service, rows)
     job = store.get_historical_features(entity_df=rows, features=service)
+    if with_statuses:
+        job = job.with_statuses()
     joined = pl.DataFrame(job.to_arrow())
     if not joined[row_id].equals(rows[row_id]):
         raise TrainingError.rows_changed(rows.height, len(joined))

@@ -61,7 +61,7 @@ class TrainingError(LockstepError):
         return cls(
             f"the table of {view!r} is exact before {horizon.isoformat()}, but there are rows "
             f"up to T = {newest.isoformat()}",
-            next_step="run `lockstep build` again, or choose an earlier --as-of",
+            next_step="run `lockstep build` again, or choose an earlier instant or day",
         )
 
     @classmethod

@@ -20,11 +20,14 @@ _ID = "transaction_id"
 _NEXT_STEP = "run `lockstep ingest fraud` first"
 
 
-def labelled_transactions(lake: Lake, as_of: datetime) -> pl.DataFrame:
+def labelled_transactions(
+    lake: Lake, as_of: datetime, since: datetime | None = None
+) -> pl.DataFrame:
     """Transactions with the verdict known at `as_of`, ordered by time and id.
 
     Of a transaction or verdict that was corrected, the newest version known at `as_of`
-    counts; one that was deleted by then does not count.
+    counts; one that was deleted by then does not count. With `since` only transactions
+    from then on.
 
     Raises:
         LakeError: the lake has no transactions or no verdicts, or a partition is not parquet.
@@ -32,6 +35,7 @@ def labelled_transactions(lake: Lake, as_of: datetime) -> pl.DataFrame:
     transactions = _known_at(
         LakeTable(lake, _TRANSACTIONS),
         as_of,
+        since,
         pl.col("customer_id"),
         pl.col("terminal_id"),
         pl.col(EVENT_TIMESTAMP),
@@ -41,6 +45,7 @@ def labelled_transactions(lake: Lake, as_of: datetime) -> pl.DataFrame:
     verdicts = _known_at(
         LakeTable(lake, _VERDICTS),
         as_of,
+        since,
         pl.col("fraud").cast(pl.Int64).alias(LABEL),
         pl.col("fraud_scenario"),
         pl.max_horizontal(EVENT_TIMESTAMP, CREATED_TIMESTAMP).alias(LABEL_KNOWN_AT),
@@ -48,8 +53,14 @@ def labelled_transactions(lake: Lake, as_of: datetime) -> pl.DataFrame:
     return transactions.join(verdicts, on=_ID, how="inner").sort(EVENT_TIMESTAMP, _ID)
 
 
-def _known_at(table: LakeTable, as_of: datetime, *columns: pl.Expr) -> pl.DataFrame:
-    rows = live_rows(scan_facts(table, next_step=_NEXT_STEP), [_ID], known_as_of=as_of)
+def _known_at(
+    table: LakeTable, as_of: datetime, since: datetime | None, *columns: pl.Expr
+) -> pl.DataFrame:
+    facts = scan_facts(table, next_step=_NEXT_STEP)
+    if since is not None:
+        # A verdict comes no earlier than its transaction, and a deletion repeats its row's time.
+        facts = facts.filter(pl.col(EVENT_TIMESTAMP) >= since)
+    rows = live_rows(facts, [_ID], known_as_of=as_of)
     return table.collect(rows.select(_ID, *columns))
 
 

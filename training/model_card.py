@@ -69,11 +69,11 @@ def _facts(
     yield "fingerprint of the definitions", dataset.fingerprint
     yield "hash of the joined rows", dataset.receipt["content_hash"]
     yield "labels known up to", artefact.trained_as_of.isoformat()
-    yield "trees", int(predictor.model.tree_count_)
+    yield "trees", str(predictor.model.tree_count_)
     yield "threshold", f"{artefact.threshold:.4f} ({evidence.threshold_rule})"
     yield "a wrong block costs", f"{scored.costs.wrong_block:,.0f} {scored.costs.unit}"
     yield "a missed positive costs", f"its {scored.costs.missed}"
-    yield "trials of the search", len(evidence.trials)
+    yield "trials of the search", str(len(evidence.trials))
 
 
 def _folds(evidence: Evidence) -> Iterable[Sequence[object]]:

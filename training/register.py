@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import asdict, dataclass
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
@@ -20,14 +21,21 @@ from training.dataset import Dataset
 from training.evaluate import ScoredRows
 from training.model_card import model_card
 from training.plots import figures
+from training.promotion_lock import promotion_lock
+from training.selection import Selection
 from training.trial_log import Trial
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
+    from mlflow.entities.model_registry import RegisteredModel
     from mlflow.models import ModelSignature
 
 _ARTIFACTS = "mlartifacts"
 _MODEL = "model"
+_SERVERS = ("http://", "https://")
+_TAKEN = "RESOURCE_ALREADY_EXISTS"
+# A registration takes less than a second.
+_PATIENCE_SECONDS = 30.0
 _REQUIREMENTS = ("catboost", "numpy")
 
 
@@ -41,6 +49,7 @@ class Evidence:
     threshold_rule: str
     dataset: Dataset
     trials: Sequence[Trial]
+    selection: Selection | None
     warnings: Sequence[str]
 
 
@@ -54,6 +63,17 @@ class Registered:
     is_champion: bool
 
 
+def check_registry(settings: Settings) -> None:
+    """Returns where a registry that was named answers: not after hours of a search.
+
+    Raises:
+        RegistryError: it does not.
+    """
+    if settings.mlflow_uri is not None:
+        with model_registry(settings.tracking_uri) as client:
+            client.search_registered_models(max_results=1)
+
+
 def register(
     settings: Settings,
     predictor: Predictor,
@@ -65,6 +85,7 @@ def register(
 
     Raises:
         RegistryError: MLflow or its store refused; then no alias was moved.
+        PromotionError: others are registering the first model of that name for too long.
     """
     settings.home_dir.mkdir(parents=True, exist_ok=True)
     with model_registry(settings.tracking_uri) as client:
@@ -75,12 +96,28 @@ def register(
 
 
 def _experiment_id(client: MlflowClient, settings: Settings, name: str) -> str:
-    """The experiment's id; a new one keeps its artefacts in our folder unless a server has."""
+    """The experiment's id; it is made where there is none, perhaps by somebody else just now."""
+    from mlflow.exceptions import MlflowException
+
     experiment = client.get_experiment_by_name(name)
     if experiment is not None:
         return str(experiment.experiment_id)
-    folder = (settings.home_dir / _ARTIFACTS).as_uri() if settings.mlflow_uri is None else None
-    return client.create_experiment(name, artifact_location=folder)
+    try:
+        return client.create_experiment(name, artifact_location=_artifacts(settings))
+    except MlflowException as error:
+        if error.error_code != _TAKEN:
+            raise
+    return _experiment_id(client, settings, name)
+
+
+def _artifacts(settings: Settings) -> str | None:
+    """Where a new experiment keeps its artefacts; None where a tracking server knows."""
+    if settings.mlflow_artifacts:
+        return settings.mlflow_artifacts
+    if settings.tracking_uri.startswith(_SERVERS):
+        return None
+    # Without a place MLflow would take the working directory for a database's artefacts.
+    return (settings.home_dir / _ARTIFACTS).as_uri()
 
 
 def _log_run(
@@ -108,6 +145,8 @@ def _log_run(
         mlflow.log_params(dict(evidence.params))
         mlflow.log_metrics(_flat(evidence.metrics))
         _log_dataset(evidence.dataset, settings.lake)
+        if evidence.selection is not None:
+            mlflow.log_dict(asdict(evidence.selection), "selection.json")
         _log_trials(evidence.trials, experiment_id)
         plots = figures(predictor, scored)
         for name, figure in plots.items():
@@ -187,13 +226,28 @@ def _signature(predictor: Predictor) -> ModelSignature:
 
 
 def _make_challenger(client: MlflowClient, name: str, run_id: str, model_uri: str) -> Registered:
-    models = client.search_registered_models(filter_string=f"name = '{name}'")
-    if not models:
-        client.create_registered_model(name)
-    created = client.create_model_version(name, source=model_uri, run_id=run_id)
-    client.set_registered_model_alias(name, CHALLENGER, created.version)
-    is_first = not models or CHAMPION not in models[0].aliases
-    if is_first:
-        client.set_model_version_tag(name, created.version, "promotion", "first of its name")
-        client.set_registered_model_alias(name, CHAMPION, created.version)
+    with _alone_if_first(client, name):
+        is_first = not _has_champion(client, name)
+        if not _found(client, name):
+            client.create_registered_model(name)
+        created = client.create_model_version(name, source=model_uri, run_id=run_id)
+        client.set_registered_model_alias(name, CHALLENGER, created.version)
+        if is_first:
+            client.set_model_version_tag(name, created.version, "promotion", "first of its name")
+            client.set_registered_model_alias(name, CHAMPION, created.version)
     return Registered(name, int(created.version), run_id, is_first)
+
+
+def _alone_if_first(client: MlflowClient, name: str) -> AbstractContextManager[None]:
+    """While there is no champion, one registration after another: else two would become it."""
+    if _has_champion(client, name):
+        return nullcontext()
+    return promotion_lock(client, name, patience_seconds=_PATIENCE_SECONDS)
+
+
+def _has_champion(client: MlflowClient, name: str) -> bool:
+    return any(CHAMPION in model.aliases for model in _found(client, name))
+
+
+def _found(client: MlflowClient, name: str) -> Sequence[RegisteredModel]:
+    return client.search_registered_models(filter_string=f"name = '{name}'")

@@ -19,9 +19,10 @@ from training.errors import TrainingError
 from training.evaluate import ScoredRows, useless_features
 from training.fit import THRESHOLD_RULE, FitParameters, OnTree, fit
 from training.leak import assert_no_leak
-from training.register import Evidence, Registered, register
+from training.register import Evidence, Registered, check_registry, register
 from training.search import Search, with_values
 from training.search_fold import SearchFold
+from training.selection import by_permutation
 from training.split import Split, SplitPlan, plan_split
 from training.trial_log import Trial, TrialLog
 from training.use_case import UseCase
@@ -39,7 +40,9 @@ Progress = Callable[[str, float], None]
 class TrainingOptions:
     """What the caller chooses; `as_of` is the instant up to which labels are known.
 
-    `search` looks for parameters first, and keeps its trials in `search_log`.
+    `search` looks for parameters first, and keeps its trials in `search_log`; on Spark with
+    so many `spark_trials` at once, if any. With `select_above` a second fit has only the
+    features that, shuffled on the validation fold, lose more average precision than that.
     """
 
     as_of: datetime | None = None
@@ -48,6 +51,8 @@ class TrainingOptions:
     parameters: FitParameters = field(default_factory=FitParameters)
     search: Search | None = None
     search_log: Path | None = None
+    spark_trials: int = 0
+    select_above: float | None = None
 
 
 @dataclass(frozen=True)
@@ -75,20 +80,31 @@ def train(
         LockstepError: the data, the definitions or the registry do not allow it; then the
             registry's champion is what it was.
     """
+    check_registry(settings)
     progress("reading labels", 0.0)
     as_of, rows = labelled_rows(settings, use_case, options.as_of)
     plan = plan_split(rows, test_days=options.test_days, train_days=options.train_days)
     split, dataset = _join(store, use_case, plan, rows, progress)
     assert_no_leak(split, row_id=use_case.row_id, as_of=as_of)
     parameters, trials = _searched(settings, use_case, split, dataset, options, progress)
-    predictor = fit(
-        split,
-        use_case=use_case,
-        feature_order=dataset.feature_order,
-        as_of=as_of,
-        parameters=parameters,
-        on_tree=_tree_progress(progress, parameters),
-    )
+
+    def fitted(feature_order: tuple[str, ...]) -> Predictor:
+        return fit(
+            split,
+            use_case=use_case,
+            feature_order=feature_order,
+            as_of=as_of,
+            parameters=parameters,
+            on_tree=_tree_progress(progress, parameters),
+        )
+
+    predictor, selection = fitted(dataset.feature_order), None
+    if options.select_above is not None:
+        seed = options.parameters.seed
+        selection = by_permutation(
+            predictor, split.validation, least=options.select_above, seed=seed
+        )
+        predictor = fitted(selection.kept)
     progress("evaluating", 0.8)
     scored = scored_by(predictor, split.test, use_case)
     metrics = scored.intervals(seed=options.parameters.seed)
@@ -101,6 +117,7 @@ def train(
         threshold_rule=THRESHOLD_RULE,
         dataset=dataset,
         trials=trials,
+        selection=selection,
         warnings=warnings,
     )
     registered = register(settings, predictor, split.train.head(_EXAMPLE_ROWS), scored, evidence)
@@ -116,9 +133,11 @@ def scored_by(predictor: Predictor, rows: pl.DataFrame, use_case: UseCase) -> Sc
 
 
 def labelled_rows(
-    settings: Settings, use_case: UseCase, as_of: datetime | None
+    settings: Settings, use_case: UseCase, as_of: datetime | None, since: datetime | None = None
 ) -> tuple[datetime, pl.DataFrame]:
     """The instant up to which labels are known, and the rows that had one by then.
+
+    With `since` those from then on.
 
     Raises:
         TrainingError: no label was known.
@@ -126,7 +145,7 @@ def labelled_rows(
     """
     lake = Lake.at(settings.lake)
     known_by = as_of or lake.table(use_case.labels_table).coverage_end()
-    rows = use_case.entity_rows(lake, known_by)
+    rows = use_case.entity_rows(lake, known_by, since)
     if rows.is_empty():
         raise TrainingError.no_labels(use_case.name, known_by)
     return known_by, rows
@@ -174,7 +193,14 @@ def _searched(
         what = f"trial {done} of {search.trials}, best average precision {best.score:.4f}"
         progress(what, 0.15 + 0.35 * done / search.trials)
 
-    best = search.run(fold.evaluate, log, on_trial)
+    if options.spark_trials:
+        from training.spark_search import search_on_spark
+
+        best = search_on_spark(
+            search, fold, log, lake=Lake.at(settings.lake), parallelism=options.spark_trials
+        )
+    else:
+        best = search.run(fold.evaluate, log, on_trial)
     return with_values(options.parameters, best.values), log.trials[: search.trials]
 
 

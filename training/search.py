@@ -60,13 +60,13 @@ class Search:
             if trial is None:
                 trial = evaluate(number, values, _hopeless_among(done))
                 log.add(trial)
-                on_trial(trial, _best([*done, trial]))
+                on_trial(trial, best_of([*done, trial]))
             done.append(trial)
             document["state"] = JOB_STATE_DONE
             document["result"] = {"loss": 1 - trial.score, "status": STATUS_OK}
             history.insert_trial_docs([document])
             history.refresh()
-        return _best(done)
+        return best_of(done)
 
 
 def with_values(parameters: FitParameters, values: Mapping[str, float]) -> FitParameters:
@@ -84,7 +84,7 @@ def _values(document: Mapping[str, Any]) -> dict[str, float]:
     return {name: float(value) for name, (value,) in document["misc"]["vals"].items()}
 
 
-def _best(trials: Sequence[Trial]) -> Trial:
+def best_of(trials: Sequence[Trial]) -> Trial:
     """The highest score; the earlier one when two tie."""
     return max(trials, key=lambda trial: (trial.score, -trial.number))
 

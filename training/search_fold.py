@@ -8,21 +8,42 @@ from typing import Any
 
 import polars as pl
 
-from training.fit import FitParameters, boosted, pool
+from lockstep.contract.model_input import model_input
+from training.fit import FitParameters, boosted
 from training.metrics import average_precision
-from training.operating_points import Labels, RankedScores
+from training.operating_points import Floats, Labels, RankedScores
 from training.search import CHECKPOINT, Hopeless, with_values
 from training.trial_log import Trial
 from training.use_case import LABEL
 
 
 @dataclass(frozen=True)
-class SearchFold:
-    """Train and validation rows as CatBoost takes them, made once for all trials."""
+class Part:
+    """(rows, features), null as NaN; and the labels."""
 
-    train: Any
-    validation: Any
+    matrix: Floats
     labels: Labels
+
+    @classmethod
+    def of(cls, rows: pl.DataFrame, feature_order: Sequence[str]) -> Part:
+        """Of rows with their features."""
+        matrix = model_input(rows.select(feature_order).to_dict(), feature_order)
+        return cls(matrix, rows.get_column(LABEL).to_numpy())
+
+    def pool(self, names: Sequence[str]) -> Any:
+        """As CatBoost takes it."""
+        from catboost import Pool
+
+        return Pool(self.matrix, label=self.labels, feature_names=list(names))
+
+
+@dataclass(frozen=True)
+class SearchFold:
+    """Train and validation rows as matrices, which other processes take along."""
+
+    names: tuple[str, ...]
+    train: Part
+    validation: Part
     parameters: FitParameters
 
     @classmethod
@@ -35,9 +56,9 @@ class SearchFold:
     ) -> SearchFold:
         """Of rows with their features; `parameters` are what no trial changes."""
         return cls(
-            pool(train, feature_order),
-            pool(validation, feature_order),
-            validation.get_column(LABEL).to_numpy(),
+            tuple(feature_order),
+            Part.of(train, feature_order),
+            Part.of(validation, feature_order),
             parameters,
         )
 
@@ -45,9 +66,10 @@ class SearchFold:
         """Fits with `values` and judges the model on the validation fold."""
         watch = _Watch(is_hopeless)
         chosen = with_values(self.parameters, values)
-        model = boosted(self.train, self.validation, chosen, watch.on_tree)
-        scores = model.predict_proba(self.validation)[:, 1]
-        score = average_precision(RankedScores(self.labels, scores).points())
+        validation = self.validation.pool(self.names)
+        model = boosted(self.train.pool(self.names), validation, chosen, watch.on_tree)
+        scores = model.predict_proba(validation)[:, 1]
+        score = average_precision(RankedScores(self.validation.labels, scores).points())
         return Trial(number, values, score, int(model.tree_count_), watch.curve, watch.is_ended)
 
 

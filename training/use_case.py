@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Protocol
 
 import polars as pl
 
@@ -17,7 +18,15 @@ from training.operating_points import Floats
 LABEL = "label"
 LABEL_KNOWN_AT = "label_known_at"
 
-EntityRows = Callable[[Lake, datetime], pl.DataFrame]
+
+class EntityRows(Protocol):
+    """Finds labelled rows; see `UseCase`."""
+
+    def __call__(
+        self, lake: Lake, as_of: datetime, since: datetime | None = None
+    ) -> pl.DataFrame: ...
+
+
 DailyShares = Callable[[pl.DataFrame, Floats], Mapping[str, DailyShare]]
 
 
@@ -29,13 +38,15 @@ def _no_shares(rows: pl.DataFrame, scores: Floats) -> Mapping[str, DailyShare]:
 class UseCase:
     """How the labelled rows of one use case are found, and what its decisions are worth.
 
-    `entity_rows(lake, as_of)` returns what was known at `as_of`, ordered by
-    `event_timestamp`: the row id, the join keys, the request columns, `event_timestamp`
-    (T), `label` (0/1) and `label_known_at`. `daily_shares` gets rows and their scores, and
-    returns further metrics by day, in the order of the days. `slices` are parts of the rows
-    that are judged by themselves. `suspect` is the join key of what a positive label
-    compromises as a whole, such as a card: a backtest leaves out the rows of one that was
-    known to be compromised, since it would have been blocked.
+    `entity_rows(lake, as_of, since)` returns what was known at `as_of` of the rows from
+    `since` on (None: all), ordered by `event_timestamp`: the row id, the join keys, the
+    request columns, `event_timestamp` (T), `label` (0/1) and `label_known_at`.
+
+    `daily_shares` gets rows and their scores, and returns further metrics by day, in the
+    order of the days. `slices` are parts of the rows that are judged by themselves. `suspect`
+    is the join key of what a positive label compromises as a whole, such as a card: a
+    backtest leaves out the rows of one that was known to be compromised, since it would have
+    been blocked.
     """
 
     name: str

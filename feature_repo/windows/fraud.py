@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from feature_repo.windows.fraud_daily import DAILY_SPECS
+from feature_repo.windows.fraud_profile import PROFILE_SPECS
 from lockstep.windows.spec import Aggregation, WindowSpec
 
 CUSTOMER_WINDOWS = WindowSpec(
@@ -29,4 +30,4 @@ TERMINAL_WINDOWS = WindowSpec(
         Aggregation("rate", "fraud"),
     ),
 )
-WINDOW_SPECS = (CUSTOMER_WINDOWS, TERMINAL_WINDOWS, *DAILY_SPECS)
+WINDOW_SPECS = (CUSTOMER_WINDOWS, TERMINAL_WINDOWS, *DAILY_SPECS, *PROFILE_SPECS)

@@ -18,6 +18,7 @@ from lockstep.cli import (
     lake,
     promote,
     redis,
+    score,
     serve,
     train,
 )
@@ -37,6 +38,7 @@ app.command("train")(train.train)
 app.command("evaluate")(evaluate.evaluate)
 app.command("promote")(promote.promote)
 app.command("backtest")(backtest.backtest)
+app.command("score")(score.score)
 app.command("serve")(serve.serve)
 app.command("demo")(demo.demo)
 app.add_typer(lake.app, name="lake")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -44,6 +45,19 @@ def train(
         Path | None,
         typer.Option(help="Where trials are kept, to go on with.", show_default="in the home"),
     ] = None,
+    parallel: Annotated[
+        Literal["spark"] | None,
+        typer.Option(help="'spark' for trials on Spark's executors.", show_default="one by one"),
+    ] = None,
+    select: Annotated[
+        float | None,
+        typer.Option(
+            min=0.0,
+            max=1.0,
+            help="Fit again with the features that lose more average precision when shuffled.",
+            show_default="all features",
+        ),
+    ] = None,
     device: Annotated[Literal["CPU", "GPU"], typer.Option(help="Where it is fitted.")] = "CPU",
 ) -> None:
     """Fits a model on what was known, judges it on later days and registers it as challenger.
@@ -57,6 +71,8 @@ def train(
     from lockstep.cli.progress import progress_shown
     from lockstep.cli.quiet import quiet_libraries
 
+    if parallel and not search:
+        raise typer.BadParameter("it is for trials: give --search too", param_hint="--parallel")
     quiet_libraries()
     with progress_shown() as progress:
         progress("starting", 0.0)
@@ -77,6 +93,8 @@ def train(
             parameters=FitParameters(iterations=iterations, seed=seed, device=device),
             search=Search(search, seed) if search else None,
             search_log=search_log,
+            spark_trials=(os.cpu_count() or 1) if parallel == "spark" else 0,
+            select_above=select,
         )
         result = run(settings, open_feature_store(settings), chosen, options, progress)
     console = Console()

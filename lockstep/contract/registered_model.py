@@ -73,7 +73,7 @@ def load_model(
     wanted = f"version {version}" if version is not None else f"alias {alias!r}"
     _refuse_missing_file(uri, name, wanted)
     scratch_folder = tempfile.TemporaryDirectory(prefix="lockstep-model-")
-    with model_registry(uri) as client, scratch_folder as scratch:
+    with scratch_folder as scratch, model_registry(uri) as client:
         from mlflow.exceptions import MlflowException
 
         try:

@@ -56,6 +56,18 @@ def status_at(
     return FeatureStatus.NULL if is_null else FeatureStatus.PRESENT
 
 
+def computed_status(*, is_null: bool) -> FeatureStatus:
+    """The status of a value that an on-demand function computed for T itself.
+
+    It is as good as it gets, whatever the status of what it was computed from: that
+    stands beside it.
+
+    >>> computed_status(is_null=True)
+    <FeatureStatus.NULL: 'NULL'>
+    """
+    return FeatureStatus.NULL if is_null else FeatureStatus.PRESENT
+
+
 def _is_stale(
     t_us: int, valid_until_us: int | None, horizon_us: int | None, max_age_us: int | None
 ) -> bool:

@@ -193,8 +193,9 @@ static int read_layout(const Py_buffer *buffer, Layout *layout)
 {
     const int64_t *numbers = buffer->buf;
     Py_ssize_t count = buffer->len / 8;
-    if (count < 3 || numbers[0] < 1 || numbers[1] < 0 || numbers[1] > count || numbers[2] < 0
-        || numbers[2] > count || count != 3 + 6 * numbers[1] + 3 * numbers[2])
+    if (count < 3 || numbers[0] < 1 || numbers[0] > count || numbers[1] < 0
+        || numbers[1] > count || numbers[2] < 0 || numbers[2] > count
+        || count != 3 + 6 * numbers[1] + 3 * numbers[2])
         goto wrong;
     layout->hashes = numbers[0];
     layout->view_count = numbers[1];

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -25,6 +26,8 @@ T0 = datetime(2018, 4, 1, tzinfo=UTC)
 HOUR = timedelta(hours=1)
 TICK = timedelta(microseconds=1)
 COUNT, TERMINAL_COUNT = "customer_tx_count_1d", "terminal_verdict_count_1d"
+# The daily marts, the profiles and the services that read them.
+_UNFILLED = re.compile("daily|profile|fraud_v2")
 REFS = [f"customer_windows:{COUNT}", f"terminal_windows:{TERMINAL_COUNT}"]
 
 
@@ -49,11 +52,11 @@ def make_project(folder: Path) -> Settings:
 
 
 def apply_definitions(settings: Settings, *, daily: bool = True) -> FeatureStore:
-    """The store after `feast apply`; of the `daily` definitions `write_steps` makes no tables."""
+    """The store after `feast apply`; without `daily`, of the views that `write_steps` fills."""
     from feature_repo import feast_objects
 
     store = open_feature_store(settings)
-    names = [name for name in feast_objects.__all__ if daily or "daily" not in name]
+    names = [name for name in feast_objects.__all__ if daily or not _UNFILLED.search(name)]
     store.apply([getattr(feast_objects, name) for name in names])
     return store
 

@@ -51,7 +51,7 @@ def test_without_a_model_it_says_so_and_finds_it_once_there_is_one(untrained: Se
         assert problem(refused, 503)["type"] == "urn:lockstep:problem:no-model"
         assert int(refused.headers["retry-after"]) > 0
         detail = _ready_detail_with(client, "lockstep train fraud")
-        assert "no model 'fraud' has the alias 'champion'" in detail
+        assert "no model 'fraud' with alias 'champion'" in detail
         assert not (untrained.home_dir / "mlflow.db").exists()
         train_small(untrained)
         materialize(untrained, url, END)
@@ -86,7 +86,7 @@ def test_a_model_of_another_service_is_refused(untrained: Settings) -> None:
     _edit_model(untrained, "feature_service: fraud_v1", "feature_service: fraud_v0")
     with embedded_redis() as url, api(untrained, url, END) as client:
         detail = _ready_detail_with(client, "fraud_v0")
-        assert "this server does not have; it has ['fraud_v1']" in detail
+        assert "this server does not have; it has ['fraud_v1', 'fraud_v2']" in detail
         assert client.post(PREDICT, json=GOOD).status_code == 503
 
 
@@ -117,7 +117,7 @@ def test_a_model_without_the_alias_is_no_champion(untrained: Settings) -> None:
     with model_registry(untrained.tracking_uri) as registry:
         registry.delete_registered_model_alias("fraud", CHAMPION)
     with embedded_redis() as url, api(untrained, url, END) as client:
-        _ready_detail_with(client, "no model 'fraud' has the alias 'champion'")
+        _ready_detail_with(client, "no model 'fraud' with alias 'champion'")
 
 
 def test_a_registry_that_is_down_is_named_without_its_password(

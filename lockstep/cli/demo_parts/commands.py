@@ -49,7 +49,7 @@ def feast(repo: Path, *arguments: str) -> str:
 
         printed = StringIO()
         with redirect_stdout(printed), redirect_stderr(printed):
-            cli(list(arguments), standalone_mode=False)
+            cli(["--log-level", "WARNING", *arguments], standalone_mode=False)
     return printed.getvalue()
 
 

@@ -75,7 +75,7 @@ def test_a_model_may_read_fewer_features_than_its_service_offers() -> None:
 
 
 def test_a_model_of_another_service_is_refused() -> None:
-    expected = r"model 'fraud' version 7 was trained on feature service 'fraud_v0'.*\['fraud_v1'\]"
+    expected = r"version 7 was trained on feature service 'fraud_v0'.*\['fraud_v1', 'fraud_v2'"
     with pytest.raises(DefinitionsError, match=expected):
         _CATALOG.scorer(_served("fraud_v0", "tx_count_1d"))
 

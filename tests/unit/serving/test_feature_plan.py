@@ -69,7 +69,7 @@ def test_a_computed_null_is_null() -> None:
 
 
 def test_a_service_is_found_by_name() -> None:
-    assert feature_services(fraud) == {"fraud_v1": fraud.fraud_v1}
+    assert feature_services(fraud) == {"fraud_v1": fraud.fraud_v1, "fraud_v2": fraud.fraud_v2}
 
 
 def test_a_view_that_the_module_lacks_is_named() -> None:

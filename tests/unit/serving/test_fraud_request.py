@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from typing import get_args
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
+from lockstep.contract.fraud import SCORED_EVENTS
 from lockstep.jobs.ingest.fraud import MAX_AMOUNT_CENTS
 from lockstep.windows.microseconds import microseconds
-from serving.fraud import MOST_CENTS, FraudRequest
+from serving.fraud import MOST_CENTS, FraudPrediction, FraudRequest
 
 _IDS = st.integers(0, 2**63 - 1)
 
@@ -34,6 +36,16 @@ def test_what_is_in_range_is_taken_exactly(
         "amount_cents": cents,
         "transaction_time_us": microseconds(t),
     }
+
+
+def test_a_request_brings_what_batch_scoring_reads_from_the_lake() -> None:
+    request = FraudRequest(customer_id=1, terminal_id=2, amount_cents=3)
+    t = datetime(2018, 8, 1, tzinfo=UTC)
+    assert tuple(request.entity_ids()) == SCORED_EVENTS.entity_keys
+    columns = (*SCORED_EVENTS.request_columns, SCORED_EVENTS.time_column)
+    assert tuple(request.request_values(t)) == columns
+    decisions = get_args(FraudPrediction.model_fields["decision"].annotation)
+    assert set(decisions) == {SCORED_EVENTS.positive, SCORED_EVENTS.negative}
 
 
 @given(st.integers().filter(lambda n: not 0 <= n <= MOST_CENTS))

@@ -187,7 +187,8 @@ def test_what_is_no_answer_is_refused(
 
 
 @pytest.mark.parametrize(
-    "numbers", [[], [1, 1, 1], [0, 0, 0], [1, 1, 0, 1, 0, 0, 0, 0, 0], [1, 0, 1, 0, 0, 0]]
+    "numbers",
+    [[], [1, 1, 1], [0, 0, 0], [1, 1, 0, 1, 0, 0, 0, 0, 0], [1, 0, 1, 0, 0, 0], [2**62, 0, 0]],
 )
 def test_a_layout_that_points_nowhere_is_refused(numbers: list[int]) -> None:
     layout = np.array(numbers, np.int64).tobytes()

@@ -135,3 +135,16 @@ def test_a_damaged_partition_is_named_by_its_table(tmp_path: Path, table: str) -
     (tmp_path / Lake.at(tmp_path).table(table).part(_T.date())).write_bytes(b"no parquet at all")
     with pytest.raises(LakeError, match=rf"/{table}/day=2018-04-01/part.parquet cannot be read"):
         labelled_transactions(Lake.at(tmp_path), _KNOWN)
+
+
+@pytest.mark.parametrize(("since", "rows"), [(_T, 1), (_T + timedelta(microseconds=1), 0)])
+def test_rows_before_an_instant_are_left_out(tmp_path: Path, since: datetime, rows: int) -> None:
+    _transactions(tmp_path)
+    _verdicts(tmp_path, (1, _KNOWN, _KNOWN))
+    assert labelled_transactions(Lake.at(tmp_path), _KNOWN, since).height == rows
+
+
+def test_what_was_taken_back_stays_so_from_an_instant_on(tmp_path: Path) -> None:
+    _transactions(tmp_path, deleted=_KNOWN)
+    _verdicts(tmp_path, (1, _KNOWN, _KNOWN))
+    assert labelled_transactions(Lake.at(tmp_path), _KNOWN, _T).is_empty()

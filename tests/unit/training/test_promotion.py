@@ -20,7 +20,7 @@ USE_CASE = UseCase(
     feature_service="toy_v1",
     row_id="transaction_id",
     labels_table="toy/verdicts",
-    entity_rows=lambda lake, as_of: pl.DataFrame(),
+    entity_rows=lambda lake, as_of, since=None: pl.DataFrame(),
     costs=DecisionCosts("cents", 1.0, "amount"),
     slices={"odd": pl.col("transaction_id") % 2 == 1, "even": pl.col("transaction_id") % 2 == 0},
 )

@@ -24,7 +24,7 @@ _USE_CASE = UseCase(
     feature_service="toy_v1",
     row_id="transaction_id",
     labels_table="toy/verdicts",
-    entity_rows=lambda lake, as_of: pl.DataFrame(),
+    entity_rows=lambda lake, as_of, since=None: pl.DataFrame(),
     costs=DecisionCosts("cents", wrong_block=1.0, missed="amount"),
     slices={"loud": pl.col("signal") > 1},
 )

@@ -21,6 +21,7 @@ from training.costs import DecisionCosts
 from training.dataset import Dataset
 from training.register import Evidence, Registered, register
 from training.run import scored_by
+from training.selection import Selection
 from training.trial_log import Trial
 from training.use_case import UseCase
 
@@ -38,6 +39,7 @@ _EVIDENCE = Evidence(
     threshold_rule="by hand",
     dataset=Dataset(pl.DataFrame(), ("a", "b"), {"content_hash": "abc" * 20}, "fingerprint"),
     trials=[Trial(0, {"depth": 4.0}, 0.7, 5, [0.6], is_pruned=False)],
+    selection=Selection({"a": 0.2, "b": -0.1}, 0.0),
     warnings=[],
 )
 _USE_CASE = UseCase(
@@ -45,7 +47,7 @@ _USE_CASE = UseCase(
     feature_service="toy_v1",
     row_id="id",
     labels_table="toy/verdicts",
-    entity_rows=lambda lake, as_of: pl.DataFrame(),
+    entity_rows=lambda lake, as_of, since=None: pl.DataFrame(),
     costs=DecisionCosts("cents", 1.0, "cost"),
 )
 _EXAMPLE = pl.DataFrame({"a": [1, 2], "b": [0.5, None]})
@@ -130,7 +132,7 @@ def test_the_run_has_the_dataset_the_trials_the_plots_and_the_card(
     assert input_.dataset.digest == "abc" * 12
     names = ("cost", "importance", "precision_recall", "reliability", "roc", "score_by_day", "shap")
     assert plots == {f"plots/{name}.png" for name in names}
-    assert {"dataset.json", "model_card.html"} <= files
+    assert {"dataset.json", "model_card.html", "selection.json"} <= files
     ((child,),) = [children]
     assert child.data.params == {"depth": "4.0"}
     assert child.data.metrics["average_precision"] == 0.7
