@@ -104,9 +104,13 @@ class ScoredRows:
         return by_day(self.metrics, self.days.count, seed=seed, replicates=replicates)
 
     def slices(self) -> list[Slice]:
-        """What was caught of each slice of the use case."""
+        """What was caught of each slice of the use case whose columns these rows have."""
         judged = self.rows.with_columns(pl.Series("flagged", self.scores >= self.threshold))
-        return [Slice.of(name, judged.filter(at)) for name, at in self.use_case.slices.items()]
+        return [
+            Slice.of(name, judged.filter(at))
+            for name, at in self.use_case.slices.items()
+            if set(at.meta.root_names()) <= set(judged.columns)
+        ]
 
 
 _RANKING = ("roc_auc", "average_precision", "recall_at_5_percent_wrong_blocks")

@@ -42,7 +42,7 @@ class FitParameters:
     random_strength: float = 1.0
     bagging_temperature: float = 1.0
     positive_weight: float = 1.0
-    early_stopping_rounds: int = 50
+    early_stopping_rounds: int = 100
     device: Device = "CPU"
 
     def seeded(self, seed: int) -> FitParameters:

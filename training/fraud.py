@@ -90,6 +90,7 @@ USE_CASE = UseCase(
         **{f"fraud: {name}": _scenario(number) for number, name in _SCENARIOS.items()},
         **{f"amount {name}": _amount(*bounds) for name, bounds in _AMOUNTS.items()},
         "card not used for 30 days": pl.col("customer_tx_count_30d").fill_null(0) == 0,
+        "card not used for 60 days": pl.col("tx_amount_to_median_60d").is_null(),
     },
     suspect="customer_id",
 )

@@ -111,8 +111,10 @@ def _calibration(worse: Interval) -> Check:
 
 def _slices(champion: ScoredRows, challenger: ScoredRows, rules: PromotionRules) -> Check:
     lost = []
-    for one, other in zip(champion.slices(), challenger.slices(), strict=True):
-        if one.positives < rules.slice_positives:
+    others = {part.name: part for part in challenger.slices()}
+    for one in champion.slices():
+        other = others.get(one.name)
+        if other is None or one.positives < rules.slice_positives:
             continue
         if one.recall - other.recall > rules.slice_loss:
             lost.append(f"{one.name}: recall {one.recall:.3f} to {other.recall:.3f}")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Protocol
 
@@ -43,7 +43,8 @@ class UseCase:
     request columns, `event_timestamp` (T), `label` (0/1) and `label_known_at`.
 
     `daily_shares` gets rows and their scores, and returns further metrics by day, in the
-    order of the days. `slices` are parts of the rows that are judged by themselves. `suspect`
+    order of the days. `slices` are parts of the rows that are judged by themselves, where the
+    rows have the columns. `suspect`
     is the join key of what a positive label compromises as a whole, such as a card: a
     backtest leaves out the rows of one that was known to be compromised, since it would have
     been blocked.
@@ -60,11 +61,11 @@ class UseCase:
     suspect: str | None = None
 
 
-def load_use_case(name: str) -> UseCase:
-    """The `USE_CASE` of the module `training.<name>`.
+def load_use_case(name: str, *, feature_service: str | None = None) -> UseCase:
+    """The `USE_CASE` of the module `training.<name>`, with another service if one is named.
 
     Raises:
         UseCaseError: there is none of that name.
     """
     use_case: UseCase = find_use_case("training", name, entry="USE_CASE").USE_CASE
-    return use_case
+    return replace(use_case, feature_service=feature_service or use_case.feature_service)

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from lockstep.cli.train import AsOf, UseCaseName
+from lockstep.cli.train import AsOf, Service, UseCaseName
 
 _MOST_SEEDS = 100
 
@@ -16,6 +16,7 @@ def backtest(
     start: Annotated[
         list[str], typer.Option(help="First training day of a fold; may be given several times.")
     ],
+    feature_service: Service = None,
     as_of: AsOf = None,
     seeds: Annotated[int, typer.Option(min=1, max=_MOST_SEEDS, help="Fits a fold.")] = 1,
     iterations: Annotated[int, typer.Option(min=1, help="Most trees.")] = 300,
@@ -46,7 +47,7 @@ def backtest(
         backtest = backtest_of(
             settings,
             open_feature_store(settings),
-            load_use_case(use_case),
+            load_use_case(use_case, feature_service=feature_service),
             starts,
             utc_instant(as_of, "--as-of") if as_of else None,
         )

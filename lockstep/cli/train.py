@@ -21,11 +21,18 @@ AsOf = Annotated[
 TestDays = Annotated[
     int, typer.Option(min=1, max=3_650, help="Last labelled days, kept for the test.")
 ]
+Service = Annotated[
+    str | None,
+    typer.Option(
+        "--feature-service", help="Another feature service.", show_default="the use case's"
+    ),
+]
 Seed = Annotated[int, typer.Option(min=0, max=2**31 - 1, help="Seed of the fit.")]
 
 
 def train(
     use_case: UseCaseName,
+    feature_service: Service = None,
     as_of: AsOf = None,
     train_days: Annotated[
         int | None,
@@ -85,7 +92,7 @@ def train(
         from training.use_case import load_use_case
 
         settings = Settings()
-        chosen = load_use_case(use_case)
+        chosen = load_use_case(use_case, feature_service=feature_service)
         options = TrainingOptions(
             as_of=utc_instant(as_of, "--as-of") if as_of else None,
             test_days=test_days,
