@@ -35,6 +35,8 @@ _DECISION = "promotion"
 # MLflow's tags hold 5,000 characters; the whole decision is an artefact of the run.
 _TAG_LENGTH = 5_000
 _CALLS = 200
+# What the description of a fold says of the last instant that it knew.
+_KNOWN = ("to", "labels_known_by")
 
 
 @dataclass(frozen=True)
@@ -160,9 +162,6 @@ def _fit_knew(metadata: Mapping[str, Any]) -> datetime:
     except (KeyError, TypeError) as error:
         raise TrainingError.bad_option("the model's metadata", metadata, "folds") from error
     return max(map(parse_instant, told))
-
-
-_KNOWN = ("to", "labels_known_by")
 
 
 def scored_as(

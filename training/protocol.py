@@ -7,7 +7,6 @@ earlier, whose test days are this fold's training days.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -61,10 +60,6 @@ class Protocol:
     def end(self, start: datetime) -> datetime:
         """The first instant after the test of the fold that begins at `start`."""
         return start + (self.train_days + self.delay_days + self.test_days) * _DAY
-
-    def folds(self, rows: pl.DataFrame, starts: Sequence[datetime]) -> Iterator[Fold]:
-        """The fold of each start."""
-        return (self.fold(rows, start) for start in starts)
 
 
 HANDBOOK = Protocol(suspect="customer_id")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -223,7 +223,7 @@ def _split_warnings(plan: SplitPlan) -> tuple[str, ...]:
 def _params(
     predictor: Predictor, options: TrainingOptions, parameters: FitParameters
 ) -> dict[str, Any]:
-    return asdict(replace(parameters)) | {
+    return asdict(parameters) | {
         "as_of": predictor.artefact.trained_as_of.isoformat(),
         "test_days": options.test_days,
         "train_days": options.train_days or "all",

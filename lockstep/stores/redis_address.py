@@ -48,7 +48,7 @@ class RedisAddress:
             StoreUnavailableError: it names none, or its certificates cannot be read.
         """
         try:
-            options = parse_url(plain_url(url))  # type: ignore[no-untyped-call]
+            options = parse_url(plain_url(url))  # type: ignore[no-untyped-call]  # redis-py: no types
             tls = _tls(options) if url.startswith("rediss") else None
         except (ValueError, OSError) as error:
             raise StoreUnavailableError.bad_url(url, error) from error
