@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import io
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from os.path import commonprefix
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, TypeVar
 
 import polars as pl
 from polars.exceptions import PanicException, PolarsError
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from lockstep.lake.lake import Lake
 
 Engine = Literal["auto", "streaming"]
+T = TypeVar("T")
 
 # After each try that saw an object change; there are as many tries.
 _PAUSES_SECONDS = (0.2, 0.4, 0.8, 1.6, 0.0)
@@ -33,22 +34,40 @@ def collect(
     """`rows`, a query over a scan of the objects, each of them seen in one version.
 
     Raises:
+        LakeError: see `read_unchanged`.
+    """
+    again = False
+
+    def read() -> pl.DataFrame:
+        nonlocal again
+        query, again = (_afresh(rows) if again else rows), True
+        return query.collect(engine=engine)
+
+    return read_unchanged(lake, keys, read)
+
+
+def read_unchanged(lake: Lake, keys: Sequence[str], read: Callable[[], T]) -> T:
+    """What `read` gives, which may read the objects several times, all seen in one version.
+
+    It is called again where one was replaced meanwhile, and must then scan them anew.
+
+    Raises:
         LakeError: an object is absent, is not parquet, or has other columns than the first;
             the query fails on their values; or they were being replaced at each of five tries.
     """
     for attempt, pause in enumerate(_PAUSES_SECONDS):
         versions = _versions(lake, keys)
-        outcome = _attempt(_afresh(rows) if attempt else rows, engine)
+        outcome, error = _attempt(read)
         unchanged = _versions(lake, keys) == versions
-        if unchanged and isinstance(outcome, pl.DataFrame):
+        if unchanged and outcome is not None:
             return outcome
         # What Polars remembered from before may have failed the first attempt, not the objects.
-        if unchanged and attempt and not isinstance(outcome, pl.DataFrame):
+        if unchanged and attempt and error is not None:
             _diagnose(lake, keys)
             named = (
-                LakeError.not_by_polars if isinstance(outcome, OSError) else LakeError.other_values
+                LakeError.not_by_polars if isinstance(error, OSError) else LakeError.other_values
             )
-            raise named(_range(lake, keys), outcome) from outcome
+            raise named(_range(lake, keys), error) from error
         time.sleep(0 if unchanged else pause)
     raise LakeError.changing(_range(lake, keys))
 
@@ -62,11 +81,11 @@ def schema_of(lake: Lake, key: str) -> pl.Schema:
     return collect(lake, [key], lake.scan_parquet([key]).head(0)).schema
 
 
-def _attempt(rows: pl.LazyFrame, engine: Engine) -> pl.DataFrame | BaseException:
+def _attempt(read: Callable[[], T]) -> tuple[T, None] | tuple[None, BaseException]:
     try:
-        return rows.collect(engine=engine)
+        return read(), None
     except (PolarsError, PanicException, OSError) as error:
-        return error
+        return None, error
 
 
 def _afresh(rows: pl.LazyFrame) -> pl.LazyFrame:

@@ -6,6 +6,7 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 
 import polars as pl
 from feast import FeatureView
@@ -70,33 +71,25 @@ class Materialization:
     def reads(self) -> list[tuple[list[str] | None, Chosen]]:
         """Files, None for all, and which of their rows: one after the other is to be written."""
         if self.past is None:
-            return [(None, self._from_start)]
+            start = pl.col(EVENT_TIMESTAMP) >= self.covered.start
+            since = None if is_step_function(self.table.view) else start
+            return [(None, Chosen(self._until_end, since))]
         known = self.past.files
         replaced = [file for file, version in self.files.items() if known.get(file) != version]
         same = [file for file in self.files if file not in set(replaced)]
-        reads: list[tuple[list[str] | None, Chosen]] = [(same, self._since_past)]
-        return [*reads, (replaced, self._until_end)]
+        since_past = Chosen(self._until_end, self._since(self.past.covered_end))
+        return [(same, since_past), (replaced, Chosen(self._until_end))]
 
-    def _from_start(self, rows: pl.LazyFrame) -> pl.LazyFrame:
-        rows = self._until_end(rows)
-        if is_step_function(self.table.view):
-            return rows
-        return rows.filter(pl.col(EVENT_TIMESTAMP) >= self.covered.start)
-
-    def _until_end(self, rows: pl.LazyFrame) -> pl.LazyFrame:
-        rows = rows.filter(pl.col(EVENT_TIMESTAMP) <= self.covered.end)
+    @property
+    def _until_end(self) -> pl.Expr:
+        until = pl.col(EVENT_TIMESTAMP) <= self.covered.end
         if not (self._has_created and self.excludes_created_after):
-            return rows
-        known = pl.coalesce(CREATED_TIMESTAMP, EVENT_TIMESTAMP)
-        return rows.filter(known <= self.covered.end)
+            return until
+        return until & (pl.coalesce(CREATED_TIMESTAMP, EVENT_TIMESTAMP) <= self.covered.end)
 
-    def _since_past(self, rows: pl.LazyFrame) -> pl.LazyFrame:
-        assert self.past is not None
-        end = self.past.covered_end
+    def _since(self, end: datetime) -> pl.Expr:
         news = pl.col(EVENT_TIMESTAMP) > end
-        if self._has_created:
-            news |= pl.col(CREATED_TIMESTAMP) > end
-        return self._until_end(rows).filter(news)
+        return news | (pl.col(CREATED_TIMESTAMP) > end) if self._has_created else news
 
     @property
     def _has_created(self) -> bool:

@@ -2,18 +2,43 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from functools import partial
 
 import polars as pl
 
+from lockstep.stores.column_types import UTC_TIME
 from lockstep.stores.newest import newest_per_key
 from lockstep.stores.view_table import ViewTable
 from lockstep.windows.spec import CREATED_TIMESTAMP, EVENT_TIMESTAMP
 
-Chosen = Callable[[pl.LazyFrame], pl.LazyFrame]
-
 # Keys whose rows are held at once: about a gigabyte with a dozen features.
 _KEYS_AT_ONCE = 2_000_000
+
+# The share of the files in which most keys are expected to have their newest row.
+_RECENT = 1 / 8
+
+# Ranges of time that a scan is narrowed to: each is compared with every row that is read.
+_RANGES = 32
+_SHORT = timedelta(days=1)
+
+
+@dataclass(frozen=True)
+class Chosen:
+    """The rows that count: those `until` an end and, unless it is None, `since` a start."""
+
+    until: pl.Expr
+    since: pl.Expr | None = None
+
+    def of(self, rows: pl.LazyFrame) -> pl.LazyFrame:
+        """The rows since the start; those after the end are still among them."""
+        return rows if self.since is None else rows.filter(self.since)
+
+    def also(self, condition: pl.Expr) -> Chosen:
+        """Of these rows, those with a condition on their keys alone."""
+        return Chosen(self.until, condition if self.since is None else self.since & condition)
 
 
 def newest_rows(
@@ -26,7 +51,7 @@ def newest_rows(
     and do not depend on how the table is cut into files.
 
     A pass over the keys and times alone finds the newest times; another one reads those
-    rows, of files without any of them only the times.
+    rows, of files without any of them only the times. No file was replaced in between.
 
     Raises:
         SourceError: the table is absent or is not as declared.
@@ -35,29 +60,86 @@ def newest_rows(
     asked = [file for file in source.files if files is None or file in files]
     if not asked:
         return
-    times = chosen(table.scan((), files=asked)).drop_nulls([*keys, EVENT_TIMESTAMP])
-    times = times.select(*keys, EVENT_TIMESTAMP)
-    last = pl.col(EVENT_TIMESTAMP).max()
-    newest = times.group_by(keys).agg(last) if keys else times.select(last).drop_nulls()
-    found = source.collect(newest, engine="streaming")
-    if found.is_empty():
+    found = source.read_unchanged(asked, lambda: _newest(table, chosen, asked))
+    if isinstance(found, pl.DataFrame):
+        yield found
         return
-    buckets = -(-found.height // _KEYS_AT_ONCE)
-    for bucket in range(buckets):
-        rows = chosen(table.scan(list(table.features), files=asked))
-        rows = rows.filter(_at_any(found.get_column(EVENT_TIMESTAMP).unique()))
-        if buckets > 1:
-            rows = rows.filter(pl.struct(keys).hash() % buckets == bucket)
-        rows = newest_per_key(rows, keys, event=EVENT_TIMESTAMP, created=_created(table))
-        yield source.collect(rows, engine="streaming").sort(keys or EVENT_TIMESTAMP)
+    for part in range(found):
+        of_part = chosen.also(pl.struct(keys).hash() % found == part)
+        rows = source.read_unchanged(asked, partial(_newest, table, of_part, asked, in_parts=True))
+        if isinstance(rows, pl.DataFrame):
+            yield rows
+
+
+def _newest(
+    table: ViewTable, chosen: Chosen, files: list[str], *, in_parts: bool = False
+) -> pl.DataFrame | int:
+    """The rows in key order; where they are none or too many, in how many parts to read them."""
+    times = _newest_times(table, chosen, files)
+    parts = -(-times.height // _KEYS_AT_ONCE)
+    if not parts or (parts > 1 and not in_parts):
+        return parts
+    rows = chosen.of(table.scan(list(table.features), files=files)).filter(chosen.until)
+    rows = rows.filter(_at_any(times.get_column(EVENT_TIMESTAMP).unique()))
+    keys = list(table.keys)
+    newest = newest_per_key(rows, keys, event=EVENT_TIMESTAMP, created=_created(table))
+    return newest.collect(engine="streaming").sort(keys or EVENT_TIMESTAMP)
+
+
+def _newest_times(table: ViewTable, chosen: Chosen, files: list[str]) -> pl.DataFrame:
+    """The keys and the newest event_timestamp of each.
+
+    First from the recent rows; of the others the times are read only where a key was not
+    among them (4,990 cards of 6.7 M steps: 0.19 s of CPU; all times at once 0.25 s).
+    """
+    rows, keys = chosen.of(table.scan((), files=files)), list(table.keys)
+    last = pl.col(EVENT_TIMESTAMP).max()
+    if len(files) == 1 or len(keys) != 1:  # reading the times is faster than comparing tuples
+        return _last(rows.filter(chosen.until), keys, last)
+    recent = pl.col(EVENT_TIMESTAMP) >= pl.lit(_start_of_recent(table, files), UTC_TIME)
+    found = _last(rows.filter(recent & chosen.until), keys, last)
+    others = rows.filter(~pl.col(keys[0]).is_in(found.get_column(keys[0]).implode()))
+    # Not a second filter: Polars would then read the times of all rows.
+    last = pl.col(EVENT_TIMESTAMP).filter(chosen.until).max()
+    return pl.concat([found, _last(others, keys, last)])
+
+
+def _last(rows: pl.LazyFrame, keys: list[str], last: pl.Expr) -> pl.DataFrame:
+    newest = rows.group_by(keys).agg(last) if keys else rows.select(last)
+    return newest.drop_nulls().collect(engine="streaming")
+
+
+def _start_of_recent(table: ViewTable, files: list[str]) -> datetime | None:
+    """A time after which few rows lie where the files follow one another in time.
+
+    The newest rows are the same whatever it is.
+    """
+    file = table.scan((), files=[files[-max(1, int(len(files) * _RECENT))]])
+    first: datetime | None = file.select(pl.col(EVENT_TIMESTAMP).min()).collect().item()
+    return first
 
 
 def _at_any(times: pl.Series) -> pl.Expr:
     """The rows at one of the times: decided from that column alone, so that Polars reads the
     others only where there are such rows (4,990 cards of 6.7 M steps: 0.49 s of CPU for
-    both passes; a third one, which found the files, made it 0.8 s)."""
+    both passes; a third one, which found the files, made it 0.8 s). The ranges of time
+    are for the statistics of the files, by which Polars leaves most of them unread."""
     event = pl.col(EVENT_TIMESTAMP)
-    return (event >= times.min()) & event.is_in(times.implode())
+    within = pl.any_horizontal([event.is_between(*ends) for ends in _ranges(times)])
+    return within & event.is_in(times.implode())
+
+
+def _ranges(times: pl.Series) -> list[tuple[datetime, datetime]]:
+    """The first and last times of the groups between which the longest gaps lie."""
+    times = times.sort()
+    gaps = times.diff()
+    longest = gaps.drop_nulls().sort(descending=True).head(_RANGES)
+    short = max(_SHORT, longest[-1]) if len(longest) == _RANGES else _SHORT
+    groups = pl.DataFrame({"time": times, "group": (gaps > short).fill_null(False).cum_sum()})
+    ends = groups.group_by("group", maintain_order=True).agg(
+        pl.col("time").first().alias("first"), pl.col("time").last().alias("last")
+    )
+    return list(ends.select("first", "last").iter_rows())
 
 
 def _created(table: ViewTable) -> str | None:

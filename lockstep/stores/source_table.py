@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property
-from typing import Literal
+from typing import Literal, TypeVar
 
 import polars as pl
 from feast import FileSource
@@ -14,11 +14,13 @@ from feast.data_format import ParquetFormat
 from feast.data_source import DataSource
 
 from lockstep.lake.lake import Lake
-from lockstep.lake.parquet import collect, schema_of
+from lockstep.lake.parquet import collect, read_unchanged, schema_of
 from lockstep.lake.table import LakeTable
 from lockstep.stores.column_types import as_utc
 from lockstep.stores.errors import SourceError
 from lockstep.stores.lake_errors import lake_errors
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -153,12 +155,27 @@ class SourceTable:
         with lake_errors():
             return collect(self.lake, self.files, rows, engine=engine)
 
+    def read_unchanged(self, files: Sequence[str], read: Callable[[], T]) -> T:
+        """What `read` gives, which makes several queries over `scan(files)`.
+
+        None of the files was replaced between them; `read` is called again where one was.
+
+        Raises:
+            SourceError: as in `collect`.
+        """
+        with lake_errors():
+            return read_unchanged(self.lake, files, read)
+
     def schema(self) -> pl.Schema:
         """The columns and their types.
 
         Raises:
             SourceError: there are no files, or the first is not parquet.
         """
+        return self._schema
+
+    @cached_property
+    def _schema(self) -> pl.Schema:
         with lake_errors():
             return schema_of(self.lake, self.files[0])
 

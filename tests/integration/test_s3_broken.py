@@ -68,7 +68,7 @@ def test_a_connection_that_breaks_during_a_read_is_an_error(
 ) -> None:
     rows = pl.DataFrame({"n": range(10**6)}).sample(10**6, seed=1)
     Lake.at(s3_uri).write_parquet(KEY, rows)
-    with breaking_proxy(moto.url, after=10**5, answers=True) as url:
+    with breaking_proxy(moto.url, after=10**4, answers=True) as url:
         through(url, moto, monkeypatch)
         with pytest.raises(LakeError, match=f"{s3_uri}/{KEY}: cannot read, the server does not an"):
             read(Lake.at(s3_uri), KEY)  # type: ignore[operator]
