@@ -8,7 +8,7 @@ from benchmarks.offline_repo import built_lake, joined
 from benchmarks.row import Goal, Measurement
 from lockstep.stores.embedded_redis import embedded_redis
 
-RUNS = 3
+RUNS = 5
 ENTITIES = 15_000
 # Both sides write all views in one call of Feast's API; imports and `apply` are left out.
 _MATERIALIZE = """

@@ -7,6 +7,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cached_property
 
 import polars as pl
 from feast import FeatureView
@@ -51,7 +52,7 @@ class Materialization:
         )
         return cls(table, covered, excludes_created_after, past if helps else None)
 
-    @property
+    @cached_property
     def fingerprint(self) -> str:
         """The same for a run over the same rows: one that broke off is gone on with."""
         told = {

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from functools import partial
 
 import polars as pl
@@ -20,9 +20,10 @@ _KEYS_AT_ONCE = 2_000_000
 # The share of the files in which most keys are expected to have their newest row.
 _RECENT = 1 / 8
 
-# Ranges of time that a scan is narrowed to: each is compared with every row that is read.
+# Ranges of time that a scan is narrowed to, each compared with every row that is read, and
+# the microseconds without any of the times that do not end a range.
 _RANGES = 32
-_SHORT = timedelta(days=1)
+_SHORT = 86_400_000_000
 
 
 @dataclass(frozen=True)
@@ -125,13 +126,13 @@ def _at_any(times: pl.Series) -> pl.Expr:
     both passes; a third one, which found the files, made it 0.8 s). The ranges of time
     are for the statistics of the files, by which Polars leaves most of them unread."""
     event = pl.col(EVENT_TIMESTAMP)
-    within = pl.any_horizontal([event.is_between(*ends) for ends in _ranges(times)])
-    return within & event.is_in(times.implode())
+    within = [event.is_between(_at(first), _at(last)) for first, last in _ranges(times)]
+    return pl.any_horizontal(within) & event.is_in(times.implode())
 
 
-def _ranges(times: pl.Series) -> list[tuple[datetime, datetime]]:
-    """The first and last times of the groups between which the longest gaps lie."""
-    times = times.sort()
+def _ranges(times: pl.Series) -> list[tuple[int, int]]:
+    """First and last times, in microseconds, of the groups between which the longest gaps lie."""
+    times = times.to_physical().sort()
     gaps = times.diff()
     longest = gaps.drop_nulls().sort(descending=True).head(_RANGES)
     short = max(_SHORT, longest[-1]) if len(longest) == _RANGES else _SHORT
@@ -140,6 +141,11 @@ def _ranges(times: pl.Series) -> list[tuple[datetime, datetime]]:
         pl.col("time").first().alias("first"), pl.col("time").last().alias("last")
     )
     return list(ends.select("first", "last").iter_rows())
+
+
+def _at(microseconds: int) -> pl.Expr:
+    """A time; made of a datetime it takes Polars 0.2 ms."""
+    return pl.lit(microseconds).cast(UTC_TIME)
 
 
 def _created(table: ViewTable) -> str | None:

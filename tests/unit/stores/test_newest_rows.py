@@ -19,6 +19,7 @@ from polars.testing import assert_frame_equal
 
 from lockstep.lake.lake import Lake
 from lockstep.stores import newest_rows as reading
+from lockstep.stores.column_types import UTC_TIME
 from lockstep.stores.newest_rows import Chosen, newest_rows
 from lockstep.stores.source_table import SourceTable
 from lockstep.stores.view_table import ViewTable
@@ -189,11 +190,12 @@ def test_a_file_that_is_replaced_between_the_two_passes_is_read_again(
 @pytest.mark.parametrize("ranges", [1, 2, 3, 50])
 def test_the_ranges_hold_all_times_and_leave_out_the_longest_gaps(ranges: int) -> None:
     days = [0, 1, 20, 21, 22, 50, 51, 52]
-    times = pl.Series([START + timedelta(days=day) for day in reversed(days)])
+    day_us = 86_400_000_000
+    times = pl.Series([day * day_us for day in reversed(days)]).cast(UTC_TIME)
     with patch.object(reading, "_RANGES", ranges):
         found = reading._ranges(times)
     groups = {1: [(0, 52)], 2: [(0, 22), (50, 52)]}.get(ranges, [(0, 1), (20, 22), (50, 52)])
-    assert found == [(START + timedelta(days=a), START + timedelta(days=b)) for a, b in groups]
+    assert found == [(first * day_us, last * day_us) for first, last in groups]
 
 
 def test_the_table_is_scanned_anew_when_it_has_changed(tmp_path: Path) -> None:
