@@ -25,8 +25,8 @@ _SCORE = """
 import sys, time
 from datetime import date
 from pathlib import Path
-import catboost, feast
-import lockstep.stores.fingerprint, lockstep.stores.offline
+import alembic.command, boto3, catboost, feast.repo_operations, multiprocessing.pool
+import lockstep.stores.fingerprint, lockstep.stores.offline, lockstep.stores.online
 from feature_repo.store import open_feature_store
 from lockstep.contract.model_registry import import_mlflow
 from lockstep.settings import Settings

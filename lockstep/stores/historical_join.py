@@ -79,8 +79,7 @@ class HistoricalJoin:
         entities = self.limited()
         first, slices = self._slices()
         histories = [
-            StepHistory(view, since=view.since(first), excludes_created_after=self.excludes)
-            for view in self.views
+            StepHistory(view, first=first, known_by=self._known_by(entities)) for view in self.views
         ]
         for after, until in slices:
             rows = entities.with_row_index(ROW)
@@ -102,6 +101,13 @@ class HistoricalJoin:
         if not self.exclude or KNOWN_AS_OF in self.entities.columns:
             return self.entities
         return self.entities.with_columns(pl.col(EVENT_TIMESTAMP).alias(KNOWN_AS_OF))
+
+    def _known_by(self, entities: pl.DataFrame) -> datetime | None:
+        """What was created until then all rows may know; None where nothing limits them."""
+        if KNOWN_AS_OF not in entities.columns:
+            return None
+        earliest = entities.select(pl.min_horizontal(KNOWN_AS_OF, EVENT_TIMESTAMP).min()).item()
+        return earliest if isinstance(earliest, datetime) else _NO_TIME
 
     def _slices(self) -> tuple[datetime, list[Slice]]:
         """The first T, and the slices; without any T nothing needs to be read."""

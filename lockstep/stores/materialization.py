@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import cached_property
 
@@ -71,22 +71,18 @@ class Materialization:
 
     def reads(self) -> list[tuple[list[str] | None, Chosen]]:
         """Files, None for all, and which of their rows: one after the other is to be written."""
+        end = self.covered.end
+        knows_less = self._has_created and self.excludes_created_after
+        until_end = Chosen(end, known_by=end if knows_less else None)
         if self.past is None:
             start = pl.col(EVENT_TIMESTAMP) >= self.covered.start
             since = None if is_step_function(self.table.view) else start
-            return [(None, Chosen(self._until_end, since))]
+            return [(None, replace(until_end, since=since))]
         known = self.past.files
         replaced = [file for file, version in self.files.items() if known.get(file) != version]
         same = [file for file in self.files if file not in set(replaced)]
-        since_past = Chosen(self._until_end, self._since(self.past.covered_end))
-        return [(same, since_past), (replaced, Chosen(self._until_end))]
-
-    @property
-    def _until_end(self) -> pl.Expr:
-        until = pl.col(EVENT_TIMESTAMP) <= self.covered.end
-        if not (self._has_created and self.excludes_created_after):
-            return until
-        return until & (pl.coalesce(CREATED_TIMESTAMP, EVENT_TIMESTAMP) <= self.covered.end)
+        news = replace(until_end, since=self._since(self.past.covered_end))
+        return [(same, news), (replaced, until_end)]
 
     def _since(self, end: datetime) -> pl.Expr:
         news = pl.col(EVENT_TIMESTAMP) > end

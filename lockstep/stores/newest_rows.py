@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
-from dataclasses import dataclass
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
 
@@ -18,7 +18,7 @@ from lockstep.windows.spec import CREATED_TIMESTAMP, EVENT_TIMESTAMP
 _KEYS_AT_ONCE = 2_000_000
 
 # The share of the files in which most keys are expected to have their newest row.
-_RECENT = 1 / 8
+_RECENT = 0.15
 
 # Ranges of time that a scan is narrowed to, each compared with every row that is read, and
 # the microseconds without any of the times that do not end a range.
@@ -28,27 +28,44 @@ _SHORT = 86_400_000_000
 
 @dataclass(frozen=True)
 class Chosen:
-    """The rows that count: those `until` an end and, unless it is None, `since` a start."""
+    """The rows that count: with an event until `end`, created until `known_by` where that is
+    not None, and with `since` where that is not None."""
 
-    until: pl.Expr
+    end: datetime
+    known_by: datetime | None = None
     since: pl.Expr | None = None
 
     def of(self, rows: pl.LazyFrame) -> pl.LazyFrame:
-        """The rows since the start; those after the end are still among them."""
+        """The rows with `since`; those that do not count for another reason are among them."""
         return rows if self.since is None else rows.filter(self.since)
+
+    @property
+    def until(self) -> pl.Expr:
+        """The reasons other than `since`."""
+        until = pl.col(EVENT_TIMESTAMP) <= self.end
+        return until if self.known_by is None else until & self.is_known
+
+    @property
+    def is_known(self) -> pl.Expr:
+        """Whether a row was created until `known_by`; its event's time stands for a null."""
+        return pl.coalesce(CREATED_TIMESTAMP, EVENT_TIMESTAMP) <= self.known_by
 
     def also(self, condition: pl.Expr) -> Chosen:
         """Of these rows, those with a condition on their keys alone."""
-        return Chosen(self.until, condition if self.since is None else self.since & condition)
+        return replace(self, since=condition if self.since is None else self.since & condition)
 
 
 def newest_rows(
-    table: ViewTable, *, chosen: Chosen, files: Collection[str] | None = None
+    table: ViewTable,
+    *,
+    chosen: Chosen,
+    features: Sequence[str] | None = None,
+    files: Collection[str] | None = None,
 ) -> Iterator[pl.DataFrame]:
     """The newest row of every key among the `chosen` ones, in frames of some million keys.
 
-    `files` are the keys of the table's files to look into, all by default. Newest is as in
-    the point-in-time join: the last event, then the last created. Frames are in key order
+    With the table's `features`, and out of its `files`, all by default. Newest is as in the
+    point-in-time join: the last event, then the last created. Frames are in key order
     and do not depend on how the table is cut into files.
 
     A pass over the keys and times alone finds the newest times; another one reads those
@@ -61,26 +78,33 @@ def newest_rows(
     asked = [file for file in source.files if files is None or file in files]
     if not asked:
         return
-    found = source.read_unchanged(asked, lambda: _newest(table, chosen, asked))
+    read = list(table.features if features is None else features)
+    found = source.read_unchanged(asked, lambda: _newest(table, read, chosen, asked))
     if isinstance(found, pl.DataFrame):
         yield found
         return
     for part in range(found):
         of_part = chosen.also(pl.struct(keys).hash() % found == part)
-        rows = source.read_unchanged(asked, partial(_newest, table, of_part, asked, in_parts=True))
+        of_table = partial(_newest, table, read, of_part, asked, in_parts=True)
+        rows = source.read_unchanged(asked, of_table)
         if isinstance(rows, pl.DataFrame):
             yield rows
 
 
 def _newest(
-    table: ViewTable, chosen: Chosen, files: list[str], *, in_parts: bool = False
+    table: ViewTable,
+    features: list[str],
+    chosen: Chosen,
+    files: list[str],
+    *,
+    in_parts: bool = False,
 ) -> pl.DataFrame | int:
     """The rows in key order; where they are none or too many, in how many parts to read them."""
     times = _newest_times(table, chosen, files)
     parts = -(-times.height // _KEYS_AT_ONCE)
     if not parts or (parts > 1 and not in_parts):
         return parts
-    rows = chosen.of(table.scan(list(table.features), files=files)).filter(chosen.until)
+    rows = chosen.of(table.scan(features, files=files)).filter(chosen.until)
     rows = rows.filter(_at_any(times.get_column(EVENT_TIMESTAMP).unique()))
     keys = list(table.keys)
     newest = newest_per_key(rows, keys, event=EVENT_TIMESTAMP, created=_created(table))
@@ -97,8 +121,10 @@ def _newest_times(table: ViewTable, chosen: Chosen, files: list[str]) -> pl.Data
     last = pl.col(EVENT_TIMESTAMP).max()
     if len(files) == 1 or len(keys) != 1:  # reading the times is faster than comparing tuples
         return _last(rows.filter(chosen.until), keys, last)
-    recent = pl.col(EVENT_TIMESTAMP) >= pl.lit(_start_of_recent(table, files), UTC_TIME)
-    found = _last(rows.filter(recent & chosen.until), keys, last)
+    start = _start_of_recent(table, files, chosen.end)
+    found = _last(rows.filter(pl.col(EVENT_TIMESTAMP) >= start, chosen.until), keys, last)
+    if found.is_empty():
+        return _last(rows.filter(chosen.until), keys, last)
     others = rows.filter(~pl.col(keys[0]).is_in(found.get_column(keys[0]).implode()))
     # Not a second filter: Polars would then read the times of all rows.
     last = pl.col(EVENT_TIMESTAMP).filter(chosen.until).max()
@@ -110,14 +136,18 @@ def _last(rows: pl.LazyFrame, keys: list[str], last: pl.Expr) -> pl.DataFrame:
     return newest.drop_nulls().collect(engine="streaming")
 
 
-def _start_of_recent(table: ViewTable, files: list[str]) -> datetime | None:
-    """A time after which few rows lie where the files follow one another in time.
+def _start_of_recent(table: ViewTable, files: list[str], end: datetime) -> datetime:
+    """A time after which, up to `end`, few rows lie where the files follow one another in time.
 
     The newest rows are the same whatever it is.
     """
-    file = table.scan((), files=[files[-max(1, int(len(files) * _RECENT))]])
-    first: datetime | None = file.select(pl.col(EVENT_TIMESTAMP).min()).collect().item()
-    return first
+    at, first = len(files), pl.col(EVENT_TIMESTAMP).min()
+    while at > 1:
+        at = int(at * (1 - _RECENT))
+        start = table.scan((), files=[files[at]]).select(first).collect().item()
+        if isinstance(start, datetime) and start <= end:
+            return start
+    return end
 
 
 def _at_any(times: pl.Series) -> pl.Expr:

@@ -10,6 +10,7 @@ import polars as pl
 from lockstep.stores.backward_search import Booleans, Int64s
 from lockstep.stores.key_codes import key_codes
 from lockstep.stores.newest import newest_per_key
+from lockstep.stores.newest_rows import Chosen, newest_rows
 from lockstep.stores.step_order import StepOrder
 from lockstep.stores.view_join import ViewJoin
 from lockstep.windows.microseconds import microseconds
@@ -21,34 +22,51 @@ class StepHistory:
 
     Of what came before a slice only that is held which a row in it or behind it can still
     see: for each key the newest step and, where rows do not see what was created after
-    their T, also the newest one that was known when the slice began. What has expired for
-    all rows is known by its times alone.
+    their T, also the newest one that was known when the slice began. So is it with what came
+    before the first row of all, of whose steps no others are read with their features. What
+    has expired for all rows is known by its times alone.
+
+    `first` is the T of the first row. Rows that do not see what was created after some time
+    see all that was created until `known_by`, the earliest of those times; None where rows
+    see what was created later.
     """
 
-    def __init__(
-        self, view: ViewJoin, *, since: datetime | None, excludes_created_after: bool
-    ) -> None:
+    def __init__(self, view: ViewJoin, *, first: datetime, known_by: datetime | None) -> None:
         self._view = view
-        self._since = since
-        self._excludes = excludes_created_after
+        self._first = first
+        self._since = view.since(first)
+        self._known_by = known_by
         self._held: pl.DataFrame | None = None
 
     def slice(self, after: datetime | None, until: datetime, *, is_last: bool) -> pl.DataFrame:
         """All that rows with after < T <= until can see; slices follow each other.
 
-        The first one begins where `since` says, None for the first step of all.
+        The first one begins before the first row: None.
 
         Raises:
             SourceError: the view's table is absent or is not as declared.
         """
         table = self._view.table.table
         if self._held is None:
-            after, self._held = self._since, self._expired()
+            after, self._held = self._first, self._before()
         new = table.collect(self._view.scan(after=after, until=until))
         steps = pl.concat([self._held, new], how="diagonal_relaxed").rechunk()
         if not is_last:
             self._held = steps[self._still_seen(steps, until)]
         return steps
+
+    def _before(self) -> pl.DataFrame:
+        """What rows see of the steps until the first row's T."""
+        view, since = self._view, self._since
+        known_by = self._known_by if view.has_created else None
+        chosen = Chosen(
+            self._first, known_by, None if since is None else pl.col(EVENT_TIMESTAMP) > since
+        )
+        seen = [self._expired(), *newest_rows(view.table, chosen=chosen, features=view.read)]
+        if known_by is not None:
+            later = view.scan(after=since, until=self._first).filter(~chosen.is_known)
+            seen.append(view.table.table.collect(later))
+        return pl.concat(seen, how="diagonal_relaxed")
 
     def _expired(self) -> pl.DataFrame:
         """Steps too old for all rows, without their features: they tell EXPIRED from NOT_FOUND.
@@ -73,7 +91,7 @@ class StepHistory:
         codes, _ = key_codes(steps, steps.clear(), list(self._view.table.keys))
         order = StepOrder.of(steps, codes)
         known = np.ones(len(order.rows), dtype=bool)
-        if self._excludes:
+        if self._known_by is not None:
             known = order.created[order.rows] <= microseconds(until)
         return np.sort(order.rows[_from_the_last(known, order.keys)])
 

@@ -34,13 +34,13 @@ def time_slices(
     # One view is joined after another, so that the largest counts.
     if max(_step_bytes(view) * _rows(view) for view in views) <= budget:
         return [(None, last)]
-    counted = pl.concat([_by_hour(view, view.since(first), last) for view in views])
+    counted = pl.concat([_by_hour(view, first, last) for view in views])
     largest = counted.group_by("hour").agg(pl.col("bytes").max())
     sizes = pl.concat([largest, _rows_by_hour(at, views)])
     hours = sizes.group_by("hour").agg(pl.col("bytes").sum()).sort("hour")
     number = hours.get_column("bytes").cum_sum().to_numpy() // budget
     cuts = hours.get_column("hour").gather(np.flatnonzero(np.diff(number)) + 1).to_list()
-    bounds = [*(cut for cut in cuts if cut < last), last]
+    bounds = [*(cut for cut in cuts if first < cut < last), last]
     return list(zip([None, *bounds], bounds, strict=False))
 
 
@@ -55,8 +55,8 @@ def _rows(view: ViewJoin) -> int:
     return int(table.collect(table.scan().select(pl.len())).item())
 
 
-def _by_hour(view: ViewJoin, since: datetime | None, until: datetime) -> pl.DataFrame:
-    steps = view.scan(after=since, until=until).select(_hour())
+def _by_hour(view: ViewJoin, after: datetime, until: datetime) -> pl.DataFrame:
+    steps = view.scan(after=after, until=until).select(_hour())
     counts = view.table.table.collect(steps.group_by("hour").len("bytes"), engine="streaming")
     return counts.select("hour", pl.col("bytes").cast(pl.Int64) * _step_bytes(view))
 

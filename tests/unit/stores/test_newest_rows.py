@@ -25,7 +25,7 @@ from lockstep.stores.source_table import SourceTable
 from lockstep.stores.view_table import ViewTable
 
 START = datetime(2018, 4, 1, tzinfo=UTC)
-event_time, created_time = pl.col("event_timestamp"), pl.col("created_timestamp")
+event_time = pl.col("event_timestamp")
 SCHEMA = {
     "card": pl.Int64,
     "shop": pl.String,
@@ -49,8 +49,8 @@ rows_of_a_file = st.lists(
 )
 
 
-def at(hour: int | None) -> datetime | None:
-    return None if hour is None else START + timedelta(hours=hour)
+def at(hour: int) -> datetime:
+    return START + timedelta(hours=hour)
 
 
 def written(folder: str, files: list[list[tuple[Any, ...]]]) -> list[dict[str, Any]]:
@@ -61,8 +61,8 @@ def written(folder: str, files: list[list[tuple[Any, ...]]]) -> list[dict[str, A
             {
                 "card": card,
                 "shop": shop,
-                "event_timestamp": at(event),
-                "created_timestamp": at(created),
+                "event_timestamp": None if event is None else at(event),
+                "created_timestamp": None if created is None else at(created),
                 "amount": len(rows) + place,
             }
             for place, (card, shop, event, created) in enumerate(cells)
@@ -122,16 +122,12 @@ def test_the_newest_row_of_every_key_is_found_whatever_the_files_and_the_limits(
     known: bool,
     limits: tuple[int, float, int],
 ) -> None:
-    last, first = at(end), at(start)
-    until = event_time <= last
-    if known:
-        until &= pl.coalesce(created_time, event_time) <= last
-    chosen = Chosen(until, None if first is None else event_time >= first)
+    last, first = at(end), None if start is None else at(start)
+    chosen = Chosen(last, last if known else None, None if first is None else event_time >= first)
 
     def counts(row: dict[str, Any]) -> bool:
         event = row["event_timestamp"]
-        assert last is not None
-        return (
+        return bool(
             event <= last
             and (first is None or event >= first)
             and (not known or (row["created_timestamp"] or event) <= last)
@@ -158,7 +154,7 @@ def test_the_newest_row_of_every_key_is_found_whatever_the_files_and_the_limits(
 def test_only_the_named_files_are_looked_into(tmp_path: Path) -> None:
     written(str(tmp_path), [[(1, "a", 5, 5)], [(1, "a", 7, 7), (2, "a", 1, 1)], [(2, "a", 9, 9)]])
     table = view_table(str(tmp_path), [CARD])
-    chosen = Chosen(event_time <= at(100))
+    chosen = Chosen(at(100))
     (rows,) = newest_rows(table, chosen=chosen, files=["steps/000.parquet", "steps/001.parquet"])
     assert rows.select("card", "amount").rows() == [(1, 1), (2, 2)]
     assert list(newest_rows(table, chosen=chosen, files=[])) == []
@@ -182,7 +178,7 @@ def test_a_file_that_is_replaced_between_the_two_passes_is_read_again(
 
     monkeypatch.setattr(reading, "_newest_times", and_then_replaced)
     table = view_table(str(tmp_path), [CARD])
-    (rows,) = newest_rows(table, chosen=Chosen(event_time <= at(100)))
+    (rows,) = newest_rows(table, chosen=Chosen(at(100)))
     assert rows.select("card", "amount").rows() == [(1, 2), (2, 1)]
     assert rows.get_column("event_timestamp").to_list() == [at(10), at(8)]
 
