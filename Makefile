@@ -22,7 +22,7 @@ demo: setup ## raw transactions to a served fraud score, and the proof
 	@$(RUN)/lockstep demo
 
 test: setup check ## linters, types, import contracts, then all tests
-	$(RUN)/python -m pytest
+	$(RUN)/python -m pytest --numprocesses=auto --maxprocesses=4 --dist=loadfile
 
 check: lint types imports ## everything that needs no test run
 lint: setup
