@@ -48,6 +48,7 @@ class TrainingOptions:
     as_of: datetime | None = None
     test_days: int = 7
     train_days: int | None = None
+    embargo_days: int = 0
     parameters: FitParameters = field(default_factory=FitParameters)
     search: Search | None = None
     search_log: Path | None = None
@@ -83,7 +84,12 @@ def train(
     check_registry(settings)
     progress("reading labels", 0.0)
     as_of, rows = labelled_rows(settings, use_case, options.as_of)
-    plan = plan_split(rows, test_days=options.test_days, train_days=options.train_days)
+    plan = plan_split(
+        rows,
+        test_days=options.test_days,
+        train_days=options.train_days,
+        embargo_days=options.embargo_days,
+    )
     split, dataset = _join(store, use_case, plan, rows, progress)
     assert_no_leak(split, row_id=use_case.row_id, as_of=as_of)
     parameters, trials = _searched(settings, use_case, split, dataset, options, progress)
@@ -227,6 +233,7 @@ def _params(
         "as_of": predictor.artefact.trained_as_of.isoformat(),
         "test_days": options.test_days,
         "train_days": options.train_days or "all",
+        "embargo_days": options.embargo_days,
         "trees": int(predictor.model.tree_count_),
         "threshold": predictor.artefact.threshold,
         "threshold_rule": THRESHOLD_RULE,

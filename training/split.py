@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -50,6 +50,7 @@ class Split:
 class SplitPlan:
     """The instants at which the rows are cut; each fold is half open.
 
+    Labels were known at least `embargo` before the fold that they must be known for.
     `purged`: the training labels were known before validation starts. It is False where
     the history is too short for that; the labels of both are known before the test starts
     in any case.
@@ -60,6 +61,7 @@ class SplitPlan:
     test_start: datetime
     test_end: datetime
     purged: bool
+    embargo: timedelta = timedelta(0)
 
     def split(self, rows: pl.DataFrame) -> Split:
         """The folds of `rows`, in their order; rows in the gaps between folds are left out.
@@ -67,49 +69,62 @@ class SplitPlan:
         Raises:
             TrainingError: a fold is empty or has one class only.
         """
-        masks = {"train": self._train(), "validation": self._validation(), "test": self._test()}
-        folds = {name: rows.filter(mask) for name, mask in masks.items()}
+        folds = {
+            "train": self.train_of(rows),
+            "validation": rows.filter(self._validation()),
+            "test": rows.filter(_within(self.test_start, self.test_end)),
+        }
         for name, fold in folds.items():
             _check_classes(name, fold)
         return Split(**folds)
 
-    def _train(self) -> pl.Expr:
+    def train_of(self, rows: pl.DataFrame) -> pl.DataFrame:
+        """Those of `rows` that are trained on."""
         known_by = self.validation_start if self.purged else self.test_start
-        return _within(self.train_start, self.validation_start) & (
-            pl.col(LABEL_KNOWN_AT) < known_by
+        return rows.filter(
+            _within(self.train_start, self.validation_start),
+            pl.col(LABEL_KNOWN_AT) < known_by - self.embargo,
         )
 
     def _validation(self) -> pl.Expr:
         return _within(self.validation_start, self.test_start) & (
-            pl.col(LABEL_KNOWN_AT) < self.test_start
+            pl.col(LABEL_KNOWN_AT) < self.test_start - self.embargo
         )
-
-    def _test(self) -> pl.Expr:
-        return _within(self.test_start, self.test_end)
 
 
 def plan_split(
-    rows: pl.DataFrame, *, test_days: int = 7, train_days: int | None = None
+    rows: pl.DataFrame,
+    *,
+    test_days: int = 7,
+    train_days: int | None = None,
+    embargo_days: int = 0,
 ) -> SplitPlan:
     """Where to cut labelled `rows`: whole UTC days, the last `test_days` for the test.
 
     Train and validation rows are those whose label was known before the test starts, in
     the last `train_days` that have such rows (default: all). Validation is the last seven
-    of these days, or their last quarter where that is less.
+    of these days, or their last quarter where that is less. With `embargo_days` labels must
+    have been known so many days earlier: what is alike in neighbouring days does not help.
 
     Raises:
-        TrainingError: a number of days below one; or no label known before the test starts.
+        TrainingError: a number of days that is too small; or no label known before the test
+            starts.
     """
     _check_days("--test-days", test_days)
+    _check_days("--embargo-days", embargo_days, least=0)
+    embargo = embargo_days * _DAY
     test_end = _day_end(rows)
     test_start = test_end - test_days * _DAY
-    fit = rows.filter(pl.col(LABEL_KNOWN_AT) < test_start, pl.col(EVENT_TIMESTAMP) < test_start)
+    fit = rows.filter(
+        pl.col(LABEL_KNOWN_AT) < test_start - embargo, pl.col(EVENT_TIMESTAMP) < test_start
+    )
     if fit.is_empty():
         raise TrainingError.empty_fold(
             "training",
-            f"no label was known before the test starts at {test_start.isoformat()}; "
+            f"no label was known before the test starts at {test_start.isoformat()}"
+            f"{f', less {embargo_days} days of embargo' if embargo_days else ''}; "
             f"the labelled rows start at {_day_start(rows).isoformat()}",
-            "use fewer --test-days, or ingest more days",
+            "use fewer --test-days or --embargo-days, or ingest more days",
         )
     fit_end = _day_end(fit)
     train_start = _day_start(fit)
@@ -117,24 +132,16 @@ def plan_split(
         _check_days("--train-days", train_days)
         train_start = max(train_start, fit_end - train_days * _DAY)
     length = min(_VALIDATION_DAYS, (fit_end - train_start) / 4)
-    return _purged_where_possible(fit, train_start, fit_end - length, test_start, test_end)
+    plan = SplitPlan(train_start, fit_end - length, test_start, test_end, True, embargo)
+    return plan if _leaves_enough(plan, fit) else replace(plan, purged=False)
 
 
-def _purged_where_possible(
-    fit: pl.DataFrame,
-    train_start: datetime,
-    validation_start: datetime,
-    test_start: datetime,
-    test_end: datetime,
-) -> SplitPlan:
-    """The plan; purged if that leaves both classes and as long a time as validation's."""
-    purged = fit.filter(
-        pl.col(EVENT_TIMESTAMP) >= train_start, pl.col(LABEL_KNOWN_AT) < validation_start
-    )
-    enough = purged[LABEL].n_unique() > 1 and _day_end(purged) - train_start >= (
-        _day_end(fit) - validation_start
-    )
-    return SplitPlan(train_start, validation_start, test_start, test_end, purged=enough)
+def _leaves_enough(plan: SplitPlan, fit: pl.DataFrame) -> bool:
+    """Whether the purge leaves both classes, and as long a time as validation's."""
+    left = plan.train_of(fit)
+    if left[LABEL].n_unique() < 2:
+        return False
+    return _day_end(left) - plan.train_start >= _day_end(fit) - plan.validation_start
 
 
 def _check_classes(fold: str, rows: pl.DataFrame) -> None:
@@ -146,9 +153,9 @@ def _check_classes(fold: str, rows: pl.DataFrame) -> None:
         raise TrainingError.one_class(fold, rows.height, int(rows[LABEL].sum()))
 
 
-def _check_days(option: str, days: int) -> None:
-    if days < 1:
-        raise TrainingError.bad_option(option, days, "a whole number of days from 1 on")
+def _check_days(option: str, days: int, *, least: int = 1) -> None:
+    if days < least:
+        raise TrainingError.bad_option(option, days, f"a whole number of days from {least} on")
 
 
 def _within(start: datetime, end: datetime) -> pl.Expr:

@@ -41,6 +41,12 @@ def train(
         ),
     ] = None,
     test_days: TestDays = 7,
+    embargo_days: Annotated[
+        int,
+        typer.Option(
+            min=0, max=365, help="Days between the last label of a fold and the fold after it."
+        ),
+    ] = 0,
     seed: Seed = 0,
     iterations: Annotated[
         int, typer.Option(min=1, help="Most trees; validation may stop earlier.")
@@ -97,6 +103,7 @@ def train(
             as_of=utc_instant(as_of, "--as-of") if as_of else None,
             test_days=test_days,
             train_days=train_days,
+            embargo_days=embargo_days,
             parameters=FitParameters(iterations=iterations, seed=seed, device=device),
             search=Search(search, seed) if search else None,
             search_log=search_log,

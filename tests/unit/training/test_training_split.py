@@ -38,6 +38,14 @@ def test_train_days_bound_the_fit_validation_included() -> None:
     assert _days(split.train) == (16, 31)
 
 
+def test_an_embargo_keeps_the_last_labels_before_a_fold_out_of_the_fit() -> None:
+    rows = labelled_rows(days=60)
+    split = plan_split(rows, embargo_days=3).split(rows)
+    assert _days(split.test) == (53, 59)
+    assert _days(split.validation) == (36, 42)
+    assert _days(split.train) == (0, 25)
+
+
 def test_a_short_history_keeps_a_quarter_for_validation_and_says_that_it_is_not_purged() -> None:
     rows = labelled_rows(days=22)
     plan = plan_split(rows)
@@ -53,22 +61,33 @@ def test_a_short_history_keeps_a_quarter_for_validation_and_says_that_it_is_not_
     delay_hours=st.integers(1, 10 * 24),
     test_days=st.integers(1, 10),
     train_days=st.none() | st.integers(1, 20),
+    embargo_days=st.integers(0, 5),
 )
 def test_no_split_ever_leaks(
-    days: int, a_day: int, delay_hours: int, test_days: int, train_days: int | None
+    days: int,
+    a_day: int,
+    delay_hours: int,
+    test_days: int,
+    train_days: int | None,
+    embargo_days: int,
 ) -> None:
     rows = labelled_rows(days=days, a_day=a_day, delay=timedelta(hours=delay_hours))
     as_of = rows["label_known_at"].max()
     assert isinstance(as_of, datetime)
     try:
-        plan = plan_split(rows, test_days=test_days, train_days=train_days)
+        plan = plan_split(
+            rows, test_days=test_days, train_days=train_days, embargo_days=embargo_days
+        )
         split = plan.split(rows)
     except TrainingError:
         assume(False)
     assert_no_leak(split, row_id="transaction_id", as_of=as_of)
+    embargo = embargo_days * DAY
+    known = split.validation["label_known_at"].max()
+    assert known < split.test["event_timestamp"].min() - embargo  # type: ignore[operator]
     if plan.purged:
         known = split.train["label_known_at"].max()
-        assert known < split.validation["event_timestamp"].min()  # type: ignore[operator]
+        assert known < split.validation["event_timestamp"].min() - embargo  # type: ignore[operator]
 
 
 def test_a_late_verdict_keeps_its_row_out_of_the_fit() -> None:
@@ -89,6 +108,11 @@ def test_no_label_before_the_test_is_an_error() -> None:
 def test_less_than_a_day_is_an_error(test_days: int, train_days: int | None) -> None:
     with pytest.raises(TrainingError, match="expected a whole number of days"):
         plan_split(labelled_rows(days=60), test_days=test_days, train_days=train_days)
+
+
+def test_an_embargo_is_not_negative() -> None:
+    with pytest.raises(TrainingError, match="--embargo-days is -1, expected .* days from 0 on"):
+        plan_split(labelled_rows(days=60), embargo_days=-1)
 
 
 def test_one_class_in_a_fold_is_an_error_that_names_it() -> None:
