@@ -27,10 +27,14 @@ def duplicate_entity_rows(repository: Repository) -> object:
 def order_of_rows(repository: Repository) -> object:
     """Rows come back in the order in which they were asked for."""
     repository.declare(CARDS, *(Row(key, at(key), key) for key in range(1, 50)))
-    asked = [(key * 37 % 60, at(key * 23 % 60)) for key in range(140_000)]
+    asked = [(key * 37 % 60, at(key * 23 % 60)) for key in range(300_000)]
     frame = repository.entities(CARDS, *asked)
-    rows = repository.store.get_historical_features(frame, CARDS.refs()).to_df()["row"].tolist()
-    return "the order asked for" if rows == sorted(rows) else "another order"
+    # A store whose threads race may keep the order by chance on a busy machine: not three times.
+    for _ in range(3):
+        joined = repository.store.get_historical_features(frame, CARDS.refs()).to_df()
+        if not joined["row"].is_monotonic_increasing:
+            return "another order"
+    return "the order asked for"
 
 
 @case(right=[None, 20, None])

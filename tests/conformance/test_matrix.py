@@ -8,7 +8,7 @@ from matrix_page import PAGE, all_outcomes, between, page, tables, versions
 from matrix_peers import LOCKSTEP
 from matrix_worker import SECTIONS, Outcomes
 
-pytestmark = pytest.mark.timeout(600)
+pytestmark = pytest.mark.timeout(900)
 
 CASES = [
     pytest.param(section, case, id=f"{section}: {case.name}")
