@@ -71,7 +71,10 @@ class SplitPlan:
         """
         folds = {
             "train": self.train_of(rows),
-            "validation": rows.filter(self._validation()),
+            "validation": rows.filter(
+                _within(self.validation_start, self.test_start),
+                pl.col(LABEL_KNOWN_AT) < self.test_start - self.embargo,
+            ),
             "test": rows.filter(_within(self.test_start, self.test_end)),
         }
         for name, fold in folds.items():
@@ -84,11 +87,6 @@ class SplitPlan:
         return rows.filter(
             _within(self.train_start, self.validation_start),
             pl.col(LABEL_KNOWN_AT) < known_by - self.embargo,
-        )
-
-    def _validation(self) -> pl.Expr:
-        return _within(self.validation_start, self.test_start) & (
-            pl.col(LABEL_KNOWN_AT) < self.test_start - self.embargo
         )
 
 
@@ -132,7 +130,9 @@ def plan_split(
         _check_days("--train-days", train_days)
         train_start = max(train_start, fit_end - train_days * _DAY)
     length = min(_VALIDATION_DAYS, (fit_end - train_start) / 4)
-    plan = SplitPlan(train_start, fit_end - length, test_start, test_end, True, embargo)
+    plan = SplitPlan(
+        train_start, fit_end - length, test_start, test_end, purged=True, embargo=embargo
+    )
     return plan if _leaves_enough(plan, fit) else replace(plan, purged=False)
 
 

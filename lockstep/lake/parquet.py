@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from lockstep.lake.lake import Lake
 
 Engine = Literal["auto", "streaming"]
-T = TypeVar("T")
+_T = TypeVar("_T")
 
 # After each try that saw an object change; there are as many tries.
 _PAUSES_SECONDS = (0.2, 0.4, 0.8, 1.6, 0.0)
@@ -46,7 +46,7 @@ def collect(
     return read_unchanged(lake, keys, read)
 
 
-def read_unchanged(lake: Lake, keys: Sequence[str], read: Callable[[], T]) -> T:
+def read_unchanged(lake: Lake, keys: Sequence[str], read: Callable[[], _T]) -> _T:
     """What `read` gives, which may read the objects several times, all seen in one version.
 
     It is called again where one was replaced meanwhile, and must then scan them anew.
@@ -81,7 +81,7 @@ def schema_of(lake: Lake, key: str) -> pl.Schema:
     return collect(lake, [key], lake.scan_parquet([key]).head(0)).schema
 
 
-def _attempt(read: Callable[[], T]) -> tuple[T, None] | tuple[None, BaseException]:
+def _attempt(read: Callable[[], _T]) -> tuple[_T, None] | tuple[None, BaseException]:
     try:
         return read(), None
     except (PolarsError, PanicException, OSError) as error:

@@ -78,9 +78,8 @@ class HistoricalJoin:
         """Entity rows, and what they see beside their row numbers; at least one part."""
         entities = self.limited()
         first, slices = self._slices()
-        histories = [
-            StepHistory(view, first=first, known_by=self._known_by(entities)) for view in self.views
-        ]
+        known_by = self._known_by(entities)
+        histories = [StepHistory(view, first=first, known_by=known_by) for view in self.views]
         for after, until in slices:
             rows = entities.with_row_index(ROW)
             if len(slices) > 1:

@@ -72,7 +72,7 @@ class Materialization:
     def reads(self) -> list[tuple[list[str] | None, Chosen]]:
         """Files, None for all, and which of their rows: one after the other is to be written."""
         end = self.covered.end
-        knows_less = self._has_created and self.excludes_created_after
+        knows_less = self.table.has_created and self.excludes_created_after
         until_end = Chosen(end, known_by=end if knows_less else None)
         if self.past is None:
             start = pl.col(EVENT_TIMESTAMP) >= self.covered.start
@@ -86,11 +86,7 @@ class Materialization:
 
     def _since(self, end: datetime) -> pl.Expr:
         news = pl.col(EVENT_TIMESTAMP) > end
-        return news | (pl.col(CREATED_TIMESTAMP) > end) if self._has_created else news
-
-    @property
-    def _has_created(self) -> bool:
-        return bool(self.table.view.batch_source.created_timestamp_column)
+        return news | (pl.col(CREATED_TIMESTAMP) > end) if self.table.has_created else news
 
 
 def definition_of(view: FeatureView) -> str:

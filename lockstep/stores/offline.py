@@ -199,16 +199,16 @@ class LockstepOfflineStore(OfflineStore):  # type: ignore[misc]  # Feast ships n
             logger.warning("%s is not there yet; build it before it is read", table.address)
             return
         mapped = (data_source.field_mapping or {}).values()
-        missing = {data_source.timestamp_field} - {"", *table.schema(), *mapped}
+        missing = {data_source.timestamp_field} - {"", *table.schema, *mapped}
         if missing:
-            raise SourceError.missing_columns(table.address, missing, table.schema())
+            raise SourceError.missing_columns(table.address, missing, table.schema)
 
     def get_table_column_names_and_types_from_data_source(
         self, config: RepoConfig, data_source: DataSource
     ) -> Iterable[tuple[str, str]]:
         """The columns and their Arrow types, for views that declare no schema."""
         table = SourceTable.of(data_source, lake_of(config))
-        schema = arrow_table(table.schema().to_frame()).schema
+        schema = arrow_table(table.schema.to_frame()).schema
         return [(field.name, str(field.type)) for field in schema]
 
 

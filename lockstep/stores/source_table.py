@@ -20,7 +20,7 @@ from lockstep.stores.column_types import as_utc
 from lockstep.stores.errors import SourceError
 from lockstep.stores.lake_errors import lake_errors
 
-T = TypeVar("T")
+_T = TypeVar("_T")
 
 
 @dataclass(frozen=True)
@@ -132,7 +132,7 @@ class SourceTable:
         Raises:
             SourceError: there are no files, or columns are absent, or `timestamp` is no time.
         """
-        schema = self.schema()
+        schema = self.schema
         missing = set(columns) - set(schema)
         if missing:
             raise SourceError.missing_columns(self.address, missing, schema)
@@ -155,7 +155,7 @@ class SourceTable:
         with lake_errors():
             return collect(self.lake, self.files, rows, engine=engine)
 
-    def read_unchanged(self, files: Sequence[str], read: Callable[[], T]) -> T:
+    def read_unchanged(self, files: Sequence[str], read: Callable[[], _T]) -> _T:
         """What `read` gives, which makes several queries over `scan(files)`.
 
         None of the files was replaced between them; `read` is called again where one was.
@@ -166,16 +166,13 @@ class SourceTable:
         with lake_errors():
             return read_unchanged(self.lake, files, read)
 
+    @cached_property
     def schema(self) -> pl.Schema:
         """The columns and their types.
 
         Raises:
             SourceError: there are no files, or the first is not parquet.
         """
-        return self._schema
-
-    @cached_property
-    def _schema(self) -> pl.Schema:
         with lake_errors():
             return schema_of(self.lake, self.files[0])
 

@@ -98,7 +98,7 @@ def _staged(
 def _steps(spark: SparkSession, view: ViewJoin) -> DataFrame:
     """The columns of the files that are needed, as they are there."""
     source, needed = view.table.table, set(view.table.physical(view.read).values())
-    schema = pl.Schema({n: kind for n, kind in source.schema().items() if n in needed})
+    schema = pl.Schema({n: kind for n, kind in source.schema.items() if n in needed})
     uris = [hadoop_path(source.lake.address(file)) for file in source.files]
     return spark.read.schema(spark_schema(schema)).parquet(*uris)
 

@@ -58,7 +58,7 @@ class StepHistory:
     def _before(self) -> pl.DataFrame:
         """What rows see of the steps until the first row's T."""
         view, since = self._view, self._since
-        known_by = self._known_by if view.has_created else None
+        known_by = self._known_by if view.table.has_created else None
         chosen = Chosen(
             self._first, known_by, None if since is None else pl.col(EVENT_TIMESTAMP) > since
         )
@@ -77,7 +77,7 @@ class StepHistory:
         if self._since is None:
             return pl.DataFrame()
         steps = self._view.scan(after=None, until=self._since, features=())
-        created = CREATED_TIMESTAMP if self._view.has_created else None
+        created = CREATED_TIMESTAMP if self._view.table.has_created else None
         newest = newest_per_key(steps, keys, event=EVENT_TIMESTAMP, created=created)
         if created is None:
             return table.collect(newest, engine="streaming")

@@ -62,11 +62,6 @@ class ViewJoin:
         columns = {key: renamed.get(key, key) for key in self.table.keys}
         return key_columns(entities, columns, self.table.keys)
 
-    @property
-    def has_created(self) -> bool:
-        """Whether the view's steps have a created time of their own."""
-        return bool(self.table.view.batch_source.created_timestamp_column)
-
     def scan(
         self,
         *,

@@ -46,6 +46,11 @@ class ViewTable:
         """The features and their types, in the view's order."""
         return {field.name: field.dtype for field in self.view.features}
 
+    @property
+    def has_created(self) -> bool:
+        """Whether rows have a created time beside that of their event."""
+        return CREATED_TIMESTAMP in self._times
+
     def scan(
         self,
         features: Sequence[str],
@@ -67,7 +72,7 @@ class ViewTable:
         Raises:
             SourceError: there are no files, or columns are absent or of another kind.
         """
-        schema = self.table.schema()
+        schema = self.table.schema
         self._check_names(features, schema)
         types = {**self.keys, **self.features}
         columns = [self._typed(name, types[name], schema) for name in (*self.keys, *features)]

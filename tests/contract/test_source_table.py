@@ -121,7 +121,7 @@ def test_what_is_not_parquet_is_named(lake: Lake) -> None:
     table = SourceTable(lake, "t.parquet")
     assert table.exists()
     with pytest.raises(SourceError, match=r"t\.parquet cannot be read as parquet"):
-        table.schema()
+        _ = table.schema
     with pytest.raises(SourceError, match=r"t\.parquet cannot be read as parquet"):
         table.collect(table.scan())
 

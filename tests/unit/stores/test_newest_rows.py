@@ -29,8 +29,8 @@ event_time = pl.col("event_timestamp")
 SCHEMA = {
     "card": pl.Int64,
     "shop": pl.String,
-    "event_timestamp": pl.Datetime("us", "UTC"),
-    "created_timestamp": pl.Datetime("us", "UTC"),
+    "event_timestamp": UTC_TIME,
+    "created_timestamp": UTC_TIME,
     "amount": pl.Int64,
 }
 CARD = Entity(name="card", join_keys=["card"], value_type=ValueType.INT64)
@@ -194,8 +194,7 @@ def test_the_ranges_hold_all_times_and_leave_out_the_longest_gaps(ranges: int) -
     assert found == [(first * day_us, last * day_us) for first, last in groups]
 
 
-def test_the_table_is_scanned_anew_when_it_has_changed(tmp_path: Path) -> None:
-    """A frame that Polars remembered from a first scan would be refused by the second."""
+def test_what_reads_a_table_is_called_again_when_the_table_was_replaced(tmp_path: Path) -> None:
     written(str(tmp_path), [[(1, "a", 5, 5)]])
     source = SourceTable(Lake.at(tmp_path), "steps")
     seen: list[int] = []
