@@ -15,18 +15,17 @@ from datetime import UTC, datetime
 from training.backtest import backtest_of
 from training.fit import FitParameters
 from training.search import Search
-from training.search_fold import SearchFold
 from training.trial_log import TrialLog
 from training.use_case import load_use_case
+from training.validation import TrialFit
 settings, use_case = Settings(project_dir=folder), load_use_case("fraud")
 start = datetime(2018, 7, 25, tzinfo=UTC)
-backtest = backtest_of(settings, store, use_case, [start], None)
-protocol = backtest.protocol
-fold = protocol.fold(backtest.rows, protocol.validation_start(start))
-judged = SearchFold.of(fold.fit, fold.test, backtest.feature_order, FitParameters())
+backtest = backtest_of(settings, store, use_case, [start], None, validation_folds=1)
+(fold,) = backtest.earlier(start)
+fitting = TrialFit(backtest.validation([fold]), FitParameters())
 log = TrialLog.in_memory()
 started = time.monotonic()
-best = Search({TRIALS}).run(judged.evaluate, log, lambda *_: None)
+best = Search({TRIALS}).run(fitting.evaluate, log, lambda *_: None)
 told.write_text(str(time.monotonic() - started))
 pruned = sum(trial.is_pruned for trial in log.trials)
 trees = sum(trial.trees for trial in log.trials)

@@ -1,7 +1,7 @@
 """A model fitted again and again on later days, each time judged on days after those.
 
-Parameters, number of trees and threshold of a fold are chosen on the fold before it, whose
-labels are all known when this one's test begins.
+Parameters, number of trees and threshold of a fold are chosen on folds before it, whose labels
+are all known when this one's test begins.
 """
 
 from __future__ import annotations
@@ -9,8 +9,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import polars as pl
 
 from lockstep.contract.model_artefact import ModelArtefact
@@ -21,22 +22,22 @@ from training.bootstrap import Interval
 from training.dataset import join_features
 from training.errors import TrainingError
 from training.evaluate import ScoredRows
-from training.fit import FitParameters, boosted, cheapest_threshold, pool, refitted
+from training.fit import FitParameters, cheapest_threshold, pool, refitted
 from training.leak import assert_fit_is_earlier
 from training.protocol import HANDBOOK, Fold, Protocol
 from training.run import labelled_rows, scored_by
 from training.search import Search, with_values
-from training.search_fold import SearchFold
 from training.trial_log import TrialLog
-from training.use_case import UseCase
+from training.use_case import LABEL_KNOWN_AT, UseCase
+from training.validation import TrialFit, Validation
 
 if TYPE_CHECKING:
     from feast import FeatureStore
 
 _DAY = timedelta(days=1)
 
-# What parameters to fit a fold with, chosen on the fold before it.
-Chosen = Callable[[Fold], FitParameters]
+# What parameters to fit a fold with, chosen on the folds before it.
+Chosen = Callable[[Validation], FitParameters]
 
 
 @dataclass(frozen=True)
@@ -51,6 +52,12 @@ class FoldResult:
     threshold: float
     metrics: Mapping[str, Interval]
 
+    @classmethod
+    def of(cls, scored: ScoredRows, *, start: datetime, seed: int, trees: int) -> FoldResult:
+        """Of the rows of a test with their scores."""
+        rows, positives = len(scored.labels), int(scored.labels.sum())
+        return cls(start, seed, rows, positives, trees, scored.threshold, scored.intervals())
+
 
 @dataclass(frozen=True)
 class Backtest:
@@ -62,13 +69,13 @@ class Backtest:
     protocol: Protocol
 
     def searched(self, parameters: FitParameters, search: Search) -> Chosen:
-        """Parameters by a search on the fold before; `parameters` where it has no trials."""
+        """Parameters by a search on the folds before; `parameters` where it has no trials."""
 
-        def chosen(before: Fold) -> FitParameters:
+        def chosen(before: Validation) -> FitParameters:
             if not search.trials:
                 return parameters
-            fold = SearchFold.of(before.fit, before.test, self.feature_order, parameters)
-            best = search.run(fold.evaluate, TrialLog.in_memory(), lambda *_: None)
+            fitting = TrialFit(before, parameters)
+            best = search.run(fitting.evaluate, TrialLog.in_memory(), lambda *_: None)
             return with_values(parameters, best.values)
 
         return chosen
@@ -88,35 +95,41 @@ class Backtest:
         """
         results = []
         for start in starts:
-            before = self.protocol.fold(self.rows, self.protocol.validation_start(start))
-            fold = self.protocol.fold(self.rows, start)
-            for one in (before, fold):
+            fold, earlier = self.protocol.fold(self.rows, start), self.earlier(start)
+            for one in (*earlier, fold):
                 assert_fit_is_earlier(one.fit, one.test, row_id=self.use_case.row_id)
-            parameters = chosen(before)
+            validation = self.validation(earlier)
+            parameters = chosen(validation)
+            asked = pl.concat([one.test for one in earlier])
             for seed in seeds:
-                result = self._judged(start, seed, before, fold, parameters)
+                judged = validation.judged(parameters.seeded(seed), lambda *_: True)
+                threshold = cheapest_threshold(asked, np.concatenate(judged.scores), self.use_case)
+                fitting = pool(fold.fit, self.feature_order)
+                model = refitted(fitting, parameters.seeded(seed), trees=judged.trees)
+                scored = self._scored(fold, model, threshold, start)
+                result = FoldResult.of(scored, start=start, seed=seed, trees=judged.trees)
                 on_fold(result)
                 results.append(result)
         return results
 
-    def _judged(
-        self, start: datetime, seed: int, before: Fold, fold: Fold, parameters: FitParameters
-    ) -> FoldResult:
-        seeded = parameters.seeded(seed)
-        judge = pool(before.test, self.feature_order)
-        early = boosted(pool(before.fit, self.feature_order), judge, seeded, lambda *_: True)
-        scores = early.predict_proba(judge)[:, 1]
-        threshold = cheapest_threshold(before.test, scores, self.use_case)
-        trees = int(early.tree_count_)
-        model = refitted(pool(fold.fit, self.feature_order), seeded, trees=trees)
+    def earlier(self, start: datetime) -> list[Fold]:
+        """The folds on which is chosen what the fold of `start` is fitted with.
+
+        They are judged by rows whose label was known when the test of that fold begins.
+        """
+        known = pl.col(LABEL_KNOWN_AT) < self.protocol.test_start(start)
+        folds = (self.protocol.fold(self.rows, s) for s in self.protocol.validation_starts(start))
+        return [Fold(fold.fit, fold.test.filter(known)) for fold in folds]
+
+    def validation(self, folds: Sequence[Fold]) -> Validation:
+        """The folds as matrices."""
+        return Validation.of([(one.fit, one.test) for one in folds], self.feature_order)
+
+    def _scored(self, fold: Fold, model: Any, threshold: float, start: datetime) -> ScoredRows:
         artefact = ModelArtefact(
             self.use_case.name, self.use_case.feature_service, self.feature_order, threshold, start
         )
-        scored: ScoredRows = scored_by(Predictor(artefact, model), fold.test, self.use_case)
-        labels = scored.labels
-        return FoldResult(
-            start, seed, len(labels), int(labels.sum()), trees, threshold, scored.intervals()
-        )
+        return scored_by(Predictor(artefact, model), fold.test, self.use_case)
 
 
 def backtest_of(
@@ -125,6 +138,8 @@ def backtest_of(
     use_case: UseCase,
     starts: Sequence[datetime],
     as_of: datetime | None,
+    *,
+    validation_folds: int,
 ) -> Backtest:
     """The handbook's backtest on the labelled rows of all folds, joined once.
 
@@ -132,8 +147,8 @@ def backtest_of(
         TrainingError: a fold lies before the first or after the last labelled row.
         LockstepError: data or definitions do not allow it.
     """
-    protocol = replace(HANDBOOK, suspect=use_case.suspect)
-    first = protocol.validation_start(min(starts))
+    protocol = replace(HANDBOOK, suspect=use_case.suspect, validation_folds=validation_folds)
+    first = protocol.validation_starts(min(starts))[-1]
     _, rows = labelled_rows(settings, use_case, as_of, first)
     last = protocol.end(max(starts))
     times = rows.get_column(EVENT_TIMESTAMP)

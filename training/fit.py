@@ -31,7 +31,8 @@ _METRIC = "PRAUC"
 class FitParameters:
     """What shapes the fit; `iterations` is the most trees, fewer when validation stops it.
 
-    `positive_weight` is how often a positive row counts.
+    `positive_weight` is how often a positive row counts. `early_stopping_rounds` trees without
+    a better one end a fit; with None it goes on to its last tree.
     """
 
     iterations: int = 300
@@ -42,7 +43,7 @@ class FitParameters:
     random_strength: float = 1.0
     bagging_temperature: float = 1.0
     positive_weight: float = 1.0
-    early_stopping_rounds: int = 100
+    early_stopping_rounds: int | None = 100
     device: Device = "CPU"
 
     def seeded(self, seed: int) -> FitParameters:
@@ -105,6 +106,21 @@ def boosted(train: Any, validation: Any, parameters: FitParameters, on_tree: OnT
     return CatBoostClassifier(**parameters.catboost()).fit(
         train, eval_set=validation, use_best_model=True, callbacks=[_TreeCounter(on_tree)]
     )
+
+
+def tree_curve(
+    train: Any, judge: Any, parameters: FitParameters, on_tree: OnTree
+) -> tuple[Any, list[float]]:
+    """A CatBoost classifier with all its trees, and the average precision after each of them.
+
+    It is that of `judge`, a pool as `train`, and as CatBoost computes it.
+    """
+    from catboost import CatBoostClassifier
+
+    model = CatBoostClassifier(**parameters.catboost()).fit(
+        train, eval_set=judge, use_best_model=False, callbacks=[_TreeCounter(on_tree)]
+    )
+    return model, model.get_evals_result()["validation"][_METRIC]
 
 
 def refitted(train: Any, parameters: FitParameters, *, trees: int) -> Any:

@@ -21,11 +21,11 @@ from training.fit import THRESHOLD_RULE, FitParameters, OnTree, fit
 from training.leak import assert_no_leak
 from training.register import Evidence, Registered, check_registry, register
 from training.search import Search, with_values
-from training.search_fold import SearchFold
 from training.selection import by_permutation
 from training.split import Split, SplitPlan, plan_split
 from training.trial_log import Trial, TrialLog
 from training.use_case import UseCase
+from training.validation import TrialFit, Validation
 
 if TYPE_CHECKING:
     from feast import FeatureStore
@@ -192,7 +192,8 @@ def _searched(
     }
     path = settings.home_dir / "search" / f"{use_case.name}.jsonl"
     log = TrialLog(options.search_log or path, told)
-    fold = SearchFold.of(split.train, split.validation, dataset.feature_order, options.parameters)
+    validation = Validation.of([(split.train, split.validation)], dataset.feature_order)
+    fitting = TrialFit(validation, options.parameters)
 
     def on_trial(trial: Trial, best: Trial) -> None:
         done = trial.number + 1
@@ -203,10 +204,10 @@ def _searched(
         from training.spark_search import search_on_spark
 
         best = search_on_spark(
-            search, fold, log, lake=Lake.at(settings.lake), parallelism=options.spark_trials
+            search, fitting, log, lake=Lake.at(settings.lake), parallelism=options.spark_trials
         )
     else:
-        best = search.run(fold.evaluate, log, on_trial)
+        best = search.run(fitting.evaluate, log, on_trial)
     return with_values(options.parameters, best.values), log.trials[: search.trials]
 
 

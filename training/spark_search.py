@@ -8,13 +8,13 @@ from typing import Any
 
 from lockstep.lake.lake import Lake
 from training.search import Search, best_of, space
-from training.search_fold import SearchFold
 from training.trial_log import Trial, TrialLog
+from training.validation import TrialFit
 
 
 def search_on_spark(
     search: Search,
-    fold: SearchFold,
+    fitting: TrialFit,
     log: TrialLog,
     *,
     lake: Lake,
@@ -36,7 +36,7 @@ def search_on_spark(
 
     trials = SparkTrials(parallelism, spark_session=spark_session("search", lake=lake))
     fmin(
-        _Objective(fold),
+        _Objective(fitting),
         space(),
         algo=tpe.suggest,
         max_evals=search.trials,
@@ -53,10 +53,10 @@ def search_on_spark(
 class _Objective:
     """One trial, as a task of Spark runs it."""
 
-    def __init__(self, fold: SearchFold) -> None:
-        self._fold = fold
+    def __init__(self, fitting: TrialFit) -> None:
+        self._fitting = fitting
 
     def __call__(self, values: Mapping[str, Any]) -> dict[str, Any]:
         numbers = {name: float(value) for name, value in values.items()}
-        trial = self._fold.evaluate(0, numbers, lambda curve: False)
+        trial = self._fitting.evaluate(0, numbers, lambda curve: False)
         return {"loss": 1 - trial.score, "status": "ok", "trial": asdict(trial)}

@@ -21,8 +21,11 @@ def backtest(
     seeds: Annotated[int, typer.Option(min=1, max=_MOST_SEEDS, help="Fits a fold.")] = 1,
     iterations: Annotated[int, typer.Option(min=1, help="Most trees.")] = 300,
     search: Annotated[
-        int, typer.Option(min=0, max=10_000, help="Trials on the fold 14 days before each.")
+        int, typer.Option(min=0, max=10_000, help="Trials on the folds before each.")
     ] = 0,
+    validation_folds: Annotated[
+        int, typer.Option(min=1, max=52, help="Weekly folds from 14 days before on that choose.")
+    ] = 4,
 ) -> None:
     """The handbook's protocol: 7 days train, 7 delay, 7 test, known compromised cards removed."""
     from rich.console import Console
@@ -50,6 +53,7 @@ def backtest(
             load_use_case(use_case, feature_service=feature_service),
             starts,
             utc_instant(as_of, "--as-of") if as_of else None,
+            validation_folds=validation_folds,
         )
         of, done = len(starts) * seeds, list[FoldResult]()
 

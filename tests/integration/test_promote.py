@@ -168,15 +168,18 @@ def test_a_search_logs_its_trials_and_goes_on(two_models: Settings) -> None:
 
 def test_a_backtest_judges_each_start(two_models: Settings) -> None:
     starts = ("--start", "2018-04-15", "--start", "2018-04-16")
-    result = run("backtest", "fraud", *starts, "--iterations", "10", "--seeds", "2")
+    few = ("--iterations", "10", "--seeds", "2", "--validation-folds", "1")
+    result = run("backtest", "fraud", *starts, *few)
     assert result.exit_code == 0, result.output
     assert result.output.count("2018-04-15") >= 2
     assert "mean" in result.output
 
 
 def test_a_backtest_past_the_data_is_refused(two_models: Settings) -> None:
-    with pytest.raises(LockstepError, match="--start needs labelled rows from 2018-04-20"):
-        raise _error(run("backtest", "fraud", "--start", "2018-05-04"))
+    for folds, since in (("1", "2018-04-20"), ("4", "2018-03-30")):
+        with pytest.raises(LockstepError, match=f"--start needs labelled rows from {since}"):
+            late = ("--start", "2018-05-04", "--validation-folds", folds)
+            raise _error(run("backtest", "fraud", *late))
 
 
 def _error(result: Result) -> BaseException:

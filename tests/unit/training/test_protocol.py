@@ -31,7 +31,10 @@ def test_the_days_are_those_of_the_preset(rows: pl.DataFrame) -> None:
     fold = Protocol().fold(rows, START + 3 * DAY)
     assert _days(fold.fit) == (3.0, 9.875)
     assert _days(fold.test) == (17.0, 23.875)
-    assert Protocol().validation_start(START + 14 * DAY) == START
+    later = START + 28 * DAY
+    assert Protocol().validation_starts(later) == [START + 14 * DAY]
+    starts = Protocol(validation_folds=3).validation_starts(later)
+    assert starts == [START + days * DAY for days in (14, 7, 0)]
     assert Protocol().end(START) == START + 21 * DAY
 
 

@@ -1,0 +1,133 @@
+"""Fits on earlier folds, each judged by its own later rows: what chooses trees and parameters."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+import polars as pl
+
+from lockstep.contract.model_input import model_input
+from training.fit import FitParameters, OnTree, tree_curve
+from training.metrics import average_precision
+from training.operating_points import Floats, Labels, RankedScores
+from training.search import CHECKPOINT, Hopeless, with_values
+from training.trial_log import Trial
+from training.use_case import LABEL
+
+
+@dataclass(frozen=True)
+class Part:
+    """(rows, features), null as NaN; and the labels."""
+
+    matrix: Floats
+    labels: Labels
+
+    @classmethod
+    def of(cls, rows: pl.DataFrame, feature_order: Sequence[str]) -> Part:
+        """Of rows with their features."""
+        matrix = model_input(rows.select(feature_order).to_dict(), feature_order)
+        return cls(matrix, rows.get_column(LABEL).to_numpy())
+
+    def pool(self, names: Sequence[str]) -> Any:
+        """As CatBoost takes it."""
+        from catboost import Pool
+
+        return Pool(self.matrix, label=self.labels, feature_names=list(names))
+
+
+@dataclass(frozen=True)
+class Judged:
+    """How many trees are best over all folds, and each fold's scores by so many."""
+
+    trees: int
+    scores: tuple[Floats, ...]
+
+
+@dataclass(frozen=True)
+class Validation:
+    """Pairs of train and judging rows as matrices, which other processes take along."""
+
+    names: tuple[str, ...]
+    folds: tuple[tuple[Part, Part], ...]
+
+    @classmethod
+    def of(
+        cls, folds: Sequence[tuple[pl.DataFrame, pl.DataFrame]], feature_order: Sequence[str]
+    ) -> Validation:
+        """Of rows with their features; of each pair the first is fitted on."""
+        parts = [(Part.of(fit, feature_order), Part.of(by, feature_order)) for fit, by in folds]
+        return cls(tuple(feature_order), tuple(parts))
+
+    def judged(self, parameters: FitParameters, on_tree: OnTree) -> Judged:
+        """Fits every fold; the number of trees is where the mean of their curves is highest.
+
+        One week has some hundred positives, and the best number of trees by it is partly
+        luck. A fit stops early only where it is the only one: curves of one mean are equally
+        long. `on_tree` that answers False ends all; then the folds done so far count.
+        """
+        if len(self.folds) > 1:
+            parameters = replace(parameters, early_stopping_rounds=None)
+        progress, fitted = _FoldAfterFold(on_tree), []
+        for train, by in self.folds:
+            pool = by.pool(self.names)
+            model, curve = tree_curve(train.pool(self.names), pool, parameters, progress.on_tree)
+            fitted.append((model, curve, pool))
+            if progress.is_ended:
+                break
+            progress.best.append(max(curve))
+        shortest = min(len(curve) for _, curve, _ in fitted)
+        mean = np.mean([curve[:shortest] for _, curve, _ in fitted], axis=0)
+        trees = int(mean.argmax()) + 1
+        scores = (model.predict_proba(pool, ntree_end=trees)[:, 1] for model, _, pool in fitted)
+        return Judged(trees, tuple(scores))
+
+
+@dataclass(frozen=True)
+class TrialFit:
+    """What a search asks of one trial; `parameters` are what no trial changes."""
+
+    validation: Validation
+    parameters: FitParameters
+
+    def evaluate(self, number: int, values: Mapping[str, float], is_hopeless: Hopeless) -> Trial:
+        """Fits with `values`; the score is the mean of the folds' average precisions."""
+        watch = _Watch(is_hopeless)
+        judged = self.validation.judged(with_values(self.parameters, values), watch.on_tree)
+        pairs = zip(self.validation.folds, judged.scores, strict=False)
+        each = [average_precision(RankedScores(by.labels, s).points()) for (_, by), s in pairs]
+        score = sum(each) / len(each)
+        return Trial(number, values, score, judged.trees, watch.curve, watch.is_ended)
+
+
+@dataclass
+class _FoldAfterFold:
+    """One count of trees over all folds, and the mean of the best that they have reached."""
+
+    ask: OnTree
+    best: list[float] = field(default_factory=list)
+    is_ended: bool = False
+    _done: int = 0
+
+    def on_tree(self, done: int, best: float) -> bool:
+        self._done += 1
+        mean = (sum(self.best) + best) / (len(self.best) + 1)
+        self.is_ended = not self.ask(self._done, mean)
+        return not self.is_ended
+
+
+@dataclass
+class _Watch:
+    """Ends a trial whose curve is hopeless."""
+
+    is_hopeless: Hopeless
+    curve: list[float] = field(default_factory=list)
+    is_ended: bool = False
+
+    def on_tree(self, done: int, best: float) -> bool:
+        if done % CHECKPOINT == 0:
+            self.curve.append(best)
+            self.is_ended = self.is_hopeless(self.curve)
+        return not self.is_ended
