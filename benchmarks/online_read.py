@@ -36,6 +36,7 @@ from lockstep.stores.embedded_redis import embedded_redis
 from lockstep.stores.feature_vectors import FeatureVectors
 from lockstep.stores.online import LockstepOnlineStore
 from lockstep.stores.online_reader import BlockingReader
+from lockstep.stores.plan_compiler import read_plan
 from lockstep.stores.read_plan import ReadPlan
 from lockstep.windows.microseconds import microseconds
 from lockstep.windows.spec import VALID_UNTIL
@@ -92,7 +93,7 @@ def sides(rows: int) -> Iterator[Sides]:
         store = FeatureStore(config=_config(Path(folder), _redis(url)))
         store.apply([customer, terminal, *_VIEWS, _SERVICE])
         service = store.get_feature_service("bench")
-        plan = ReadPlan.compile(
+        plan = read_plan(
             PROJECT, list(_VIEWS), {view.name: features for view, features in _VIEWS.items()}
         )
         reader = BlockingReader(url, plan)

@@ -71,7 +71,7 @@ class Catalog:
             DefinitionsError: its feature service is not installed or offers other features.
         """
         from lockstep.stores.online_reader import OnlineReader
-        from lockstep.stores.read_plan import ReadPlan
+        from lockstep.stores.plan_compiler import read_plan
         from serving.feature_plan import FeaturePlan, feature_services
         from serving.scorer import Scorer
 
@@ -85,5 +85,5 @@ class Catalog:
         missing = set(artefact.feature_order) - set(plan.features)
         if missing:
             raise DefinitionsError.unknown_features(model, wanted, missing)
-        reads = ReadPlan.compile(self.project, plan.views, plan.stored)
+        reads = read_plan(self.project, plan.views, plan.stored)
         return Scorer(served, plan, OnlineReader(self.redis_url, reads))

@@ -14,10 +14,11 @@ from feast.protos.feast.types.EntityKey_pb2 import EntityKey
 from feast.protos.feast.types.Value_pb2 import Value
 
 from lockstep.contract.status import FeatureStatus
+from lockstep.stores.feast_layout import entity_key
 from lockstep.stores.online_read import ViewRead
-from lockstep.stores.redis_layout import entity_key
+from lockstep.stores.plan_compiler import view_plan
 from lockstep.stores.redis_wire import Reply, packed
-from lockstep.stores.view_plan import ViewPlan, view_plan
+from lockstep.stores.view_plan import ViewPlan
 from lockstep.windows.microseconds import instant_at
 
 OnlineRead = tuple[datetime | None, dict[str, Value] | None]

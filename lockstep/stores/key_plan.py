@@ -8,31 +8,30 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from feast import FeatureView
-from feast.feature_view import DUMMY_ENTITY_ID, DUMMY_ENTITY_VAL
-from feast.value_type import ValueType
-
-from lockstep.stores.errors import EntityKeyError, ReadPlanError
+from lockstep.stores.errors import EntityKeyError
 from lockstep.stores.guarded_write import bulk_string
-from lockstep.stores.redis_layout import key_encoder
+from lockstep.stores.redis_layout import KeyType, key_encoder
 from lockstep.stores.view_plan import ViewPlan
 
 _KEY_TYPES = {
-    ValueType.INT32: "a 32-bit integer",
-    ValueType.INT64: "a 64-bit integer",
-    ValueType.UNIX_TIMESTAMP: "whole seconds",
-    ValueType.STRING: "a string",
-    ValueType.BYTES: "bytes",
+    KeyType.INT32: "a 32-bit integer",
+    KeyType.INT64: "a 64-bit integer",
+    KeyType.UNIX_TIMESTAMP: "whole seconds",
+    KeyType.STRING: "a string",
+    KeyType.BYTES: "bytes",
 }
 
 
 @dataclass(frozen=True)
 class JoinKey:
-    """One part of a Redis key, and the column of the request that holds it."""
+    """One part of a Redis key, and the column of the request that holds it.
+
+    Without a column it is the same in every row: that of a view without entities.
+    """
 
     name: str
-    column: str
-    value_type: ValueType
+    column: str | None
+    key_type: KeyType
 
     def encode(self, row: Mapping[str, Any]) -> bytes:
         """The part for one entity row.
@@ -40,19 +39,19 @@ class JoinKey:
         Raises:
             EntityKeyError: the row lacks the column, or it is of another type or range.
         """
-        if self.name == DUMMY_ENTITY_ID:
-            return self._encoder(DUMMY_ENTITY_VAL)
+        if self.column is None:
+            return self._encoder("")
         try:
             return self._encoder(row[self.column])
         except KeyError:
             raise EntityKeyError.missing(self.column, row) from None
         except (TypeError, struct.error):
-            expected = _KEY_TYPES[self.value_type]
+            expected = _KEY_TYPES[self.key_type]
             raise EntityKeyError.wrong_value(self.column, row[self.column], expected) from None
 
     @cached_property
     def _encoder(self) -> Callable[[Any], bytes]:
-        return key_encoder(self.value_type)
+        return key_encoder(self.key_type)
 
 
 @dataclass(frozen=True)
@@ -91,11 +90,12 @@ class KeyPlan:
             key = self.key(row)
             return b"%b$%d\r\n%b%b" % (before, len(key), key, after)
 
-        if len(self.join_keys) != 1 or self.join_keys[0].value_type != ValueType.INT64:
+        column = self.join_keys[0].column
+        if len(self.join_keys) != 1 or self.join_keys[0].key_type != KeyType.INT64 or not column:
             return any_key
 
         # One integer is what most keys are: 0.24 us a row, any key takes 1.8.
-        column, pack = self.join_keys[0].column, struct.Struct("<q").pack
+        pack = struct.Struct("<q").pack
         sample = any_key({column: 0})
         start = len(sample) - len(after) - len(self.project) - len(pack(0))
         head, tail = sample[:start], self.project + after
@@ -110,19 +110,3 @@ class KeyPlan:
             return any_key(row)
 
         return one_integer
-
-
-def join_keys(view: FeatureView) -> tuple[JoinKey, ...]:
-    """The parts of a view's Redis keys, by name as they lie there.
-
-    Raises:
-        ReadPlanError: one is of a type that no Redis key can hold.
-    """
-    columns = view.projection.join_key_map
-    keys = []
-    for column in sorted(view.entity_columns, key=lambda column: column.name):
-        value_type = column.dtype.to_value_type()
-        if value_type not in _KEY_TYPES:
-            raise ReadPlanError.bad_key_type(column.name, column.dtype)
-        keys.append(JoinKey(column.name, columns.get(column.name, column.name), value_type))
-    return tuple(keys)

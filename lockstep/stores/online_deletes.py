@@ -5,13 +5,12 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
+from lockstep.stores.feast_layout import feature_field, key_prefix
 from lockstep.stores.redis_layout import (
     KeyParts,
     created_field,
     event_field,
-    feature_field,
     horizon_key,
-    key_prefix,
     mark_key,
     tail_field,
     writes_key,

@@ -9,13 +9,8 @@ from datetime import UTC, datetime
 from feast.protos.feast.types.EntityKey_pb2 import EntityKey
 from feast.protos.feast.types.Value_pb2 import Value
 
-from lockstep.stores.redis_layout import (
-    created_field,
-    encode_time,
-    entity_key,
-    event_field,
-    feature_field,
-)
+from lockstep.stores.feast_layout import entity_key, feature_field
+from lockstep.stores.redis_layout import created_field, encode_time, event_field
 from lockstep.windows.microseconds import microseconds
 
 FeastRow = tuple[EntityKey, dict[str, Value], datetime, datetime | None]

@@ -1,24 +1,21 @@
-"""What serving reads: feature views turned into Redis keys and hash fields, once, at start.
+"""What serving reads: feature views turned into Redis keys and hash fields, once.
 
-Knows no registry and no connection; `online_reader` runs the plan.
+Knows no Feast, no registry and no connection: `plan_compiler` makes it of feature views and
+`online_reader` runs it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 
-from feast import FeatureView, types
-
 from lockstep.stores.errors import ReadPlanError
-from lockstep.stores.key_plan import JoinKey, KeyPlan, join_keys
+from lockstep.stores.key_plan import KeyPlan
 from lockstep.stores.online_read import ViewRead
-from lockstep.stores.redis_layout import key_prefix
-from lockstep.stores.view_plan import ViewPlan, view_plan
-from lockstep.windows.spec import VALID_UNTIL
+from lockstep.stores.view_plan import ViewPlan
 
-_NUMBERS = (types.Int64, types.Int32, types.Float64, types.Float32, types.Bool)
+_NUMBERS = ("Int64", "Int32", "Float64", "Float32", "Bool")
 
 
 @dataclass(frozen=True)
@@ -27,31 +24,6 @@ class ReadPlan:
 
     keys: tuple[KeyPlan, ...]
     order: tuple[int, ...] | None = None
-
-    @classmethod
-    def compile(
-        cls,
-        project: str,
-        feature_views: Sequence[FeatureView],
-        features: Mapping[str, Sequence[str]] | None = None,
-    ) -> ReadPlan:
-        """The plan for `features` of each view, by its name.
-
-        The default is all of the view's projection but `valid_until_us`, which every read
-        carries anyway.
-
-        Raises:
-            ReadPlanError: a feature that a view lacks, or that two views have, or a join
-                key of a type that Redis keys cannot hold.
-        """
-        groups: dict[tuple[JoinKey, ...], list[ViewPlan]] = {}
-        for view in feature_views:
-            name = view.projection.name_to_use()
-            default = [f.name for f in view.projection.features if f.name != VALID_UNTIL]
-            wanted = tuple((features or {}).get(name, default))
-            groups.setdefault(join_keys(view), []).append(view_plan(project, view, wanted))
-        _check_names(plan for plans in groups.values() for plan in plans)
-        return cls(tuple(_key_plan(project, keys, plans) for keys, plans in groups.items()))
 
     @cached_property
     def views(self) -> tuple[ViewPlan, ...]:
@@ -113,15 +85,3 @@ class ReadPlan:
                 end = first + len(view.fields)
                 yield view, answer[first:end]
                 first = end
-
-
-def _key_plan(project: str, keys: tuple[JoinKey, ...], views: Sequence[ViewPlan]) -> KeyPlan:
-    return KeyPlan(key_prefix([key.name for key in keys]), keys, project.encode(), tuple(views))
-
-
-def _check_names(views: Iterable[ViewPlan]) -> None:
-    owners: dict[str, str] = {}
-    for view in views:
-        for feature in view.features:
-            if owners.setdefault(feature, view.name) != view.name:
-                raise ReadPlanError.name_clash(feature, [owners[feature], view.name])

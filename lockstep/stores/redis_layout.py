@@ -13,45 +13,46 @@ and beside the hashes, for each view (ours):
 
     lockstep:horizon:<project>:<view> -> microseconds as text: exact for T < horizon
     lockstep:writes:<project>:<view>  -> a count of writes, by which writers notice each other
+
+What Feast computes of it stands in `feast_layout`; this module does not import Feast.
 """
 
 from __future__ import annotations
 
 import struct
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
+from enum import IntEnum
 from typing import Any
 
-from feast.infra.key_encoding_utils import serialize_entity_key_prefix
-from feast.infra.online_stores.helpers import _mmh3, _redis_key
-from feast.protos.feast.types.EntityKey_pb2 import EntityKey
-from feast.value_type import ValueType
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from lockstep.windows.microseconds import SECOND_US
 
 _KEY_HEAD = struct.Struct("<2I")
-_INTEGERS = {ValueType.INT32: "<2Ii", ValueType.INT64: "<2Iq", ValueType.UNIX_TIMESTAMP: "<2Iq"}
 
 
-def entity_key(project: str, key: EntityKey) -> bytes:
-    """The Redis key of an entity's hash."""
-    return bytes(_redis_key(project, key))
+class KeyType(IntEnum):
+    """What a join key may be; the numbers of Feast's ValueType."""
+
+    BYTES = 1
+    STRING = 2
+    INT32 = 3
+    INT64 = 4
+    UNIX_TIMESTAMP = 8
 
 
-def key_prefix(join_keys: Sequence[str]) -> bytes:
-    """What the Redis keys of all entities with these join keys begin with."""
-    return bytes(serialize_entity_key_prefix(list(join_keys)))
+_INTEGERS = {KeyType.INT32: "<2Ii", KeyType.INT64: "<2Iq", KeyType.UNIX_TIMESTAMP: "<2Iq"}
 
 
-def key_encoder(value_type: ValueType) -> Callable[[Any], bytes]:
+def key_encoder(key_type: KeyType) -> Callable[[Any], bytes]:
     """Makes one join key's value as it stands in the Redis key.
 
     It raises TypeError or struct.error for a value that is not of that type, or out of range.
     """
-    number = value_type.value
-    if value_type in _INTEGERS:
-        packer = struct.Struct(_INTEGERS[value_type])
+    number = key_type.value
+    if key_type in _INTEGERS:
+        packer = struct.Struct(_INTEGERS[key_type])
         size = packer.size - _KEY_HEAD.size
 
         def encode_integer(value: Any) -> bytes:
@@ -60,7 +61,7 @@ def key_encoder(value_type: ValueType) -> Callable[[Any], bytes]:
             return packer.pack(number, size, value)
 
         return encode_integer
-    wanted = str if value_type == ValueType.STRING else bytes
+    wanted = str if key_type is KeyType.STRING else bytes
 
     def encode_text(value: Any) -> bytes:
         if not isinstance(value, wanted):
@@ -104,11 +105,6 @@ def _fields(data: bytes, count: int) -> tuple[list[bytes], bytes]:
         fields.append(data[8 : 8 + length])
         data = data[8 + length :]
     return fields, data
-
-
-def feature_field(view: str, feature: str) -> bytes:
-    """The hash field of a feature's value."""
-    return bytes(_mmh3(f"{view}:{feature}"))
 
 
 def event_field(view: str) -> bytes:

@@ -13,18 +13,12 @@ import polars as pl
 from feast import types as feast_types
 from feast.feature_view import DUMMY_ENTITY_ID, DUMMY_ENTITY_VAL
 from feast.types import FeastType
-from feast.value_type import ValueType
 
 from lockstep.stores.errors import EntityKeyError
+from lockstep.stores.feast_layout import feature_field, key_prefix
 from lockstep.stores.online_rows import OnlineRow
 from lockstep.stores.proto_values import proto_values
-from lockstep.stores.redis_layout import (
-    created_field,
-    event_field,
-    feature_field,
-    key_encoder,
-    key_prefix,
-)
+from lockstep.stores.redis_layout import KeyType, created_field, event_field, key_encoder
 from lockstep.stores.redis_wire import packed
 from lockstep.stores.resp_columns import (
     Block,
@@ -166,7 +160,7 @@ def _text(column: pl.Series) -> Block:
 
 def _key(project: str, table: ViewTable, rows: pl.DataFrame) -> list[Block]:
     if not table.keys:
-        dummy = key_encoder(ValueType.STRING)(DUMMY_ENTITY_VAL)
+        dummy = key_encoder(KeyType.STRING)(DUMMY_ENTITY_VAL)
         return [constant(key_prefix([DUMMY_ENTITY_ID]) + dummy + project.encode(), len(rows))]
     blocks = [constant(key_prefix(list(table.keys)), len(rows))]
     for name in sorted(table.keys):

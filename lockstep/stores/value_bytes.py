@@ -1,7 +1,8 @@
 """What the bytes of Feast's Value and Timestamp messages say, read without the messages.
 
 A field is a tag (number * 8 + wire type) and its content. What is not plain here (lists,
-maps, several fields) is left to protobuf and Feast, so every message reads as theirs do.
+maps, several fields) is left to protobuf and Feast, so every message reads as theirs do; Feast
+is imported only then.
 """
 
 from __future__ import annotations
@@ -10,8 +11,6 @@ import struct
 from collections.abc import Callable, Hashable
 from typing import Any
 
-from feast.protos.feast.types.Value_pb2 import Value
-from feast.type_map import feast_value_type_to_python_type
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from lockstep.windows.microseconds import SECOND_US
@@ -158,6 +157,9 @@ _SCALAR_FIELDS = {
 
 
 def _message_value(data: bytes) -> Any:
+    from feast.protos.feast.types.Value_pb2 import Value
+    from feast.type_map import feast_value_type_to_python_type
+
     value = Value.FromString(data)
     field = value.WhichOneof("val")
     if field in _SCALAR_FIELDS:

@@ -5,35 +5,22 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from feast import FeatureView
-from feast.types import FeastType
-
-from lockstep.stores.errors import ReadPlanError
 from lockstep.stores.live_tail import TailStep, decode_tail, known_at
 from lockstep.stores.online_read import ViewRead
-from lockstep.stores.redis_layout import (
-    created_field,
-    event_field,
-    feature_field,
-    horizon_key,
-    tail_field,
-)
 from lockstep.stores.value_bytes import decode_time, python_value
-from lockstep.stores.view_tags import max_age_us, tail_steps
-from lockstep.windows.microseconds import SECOND_US
-from lockstep.windows.spec import VALID_UNTIL
 
 
 @dataclass(frozen=True)
 class ViewPlan:
     """The hash fields of one view, and what its statuses need.
 
-    `types` are those of `features`. `tail_field` is there for a view tagged `live`.
+    `types` are those of `features`, by Feast's names. `tail_field` is there for a view
+    tagged `live`.
     """
 
     name: str
     features: tuple[str, ...]
-    types: tuple[FeastType, ...]
+    types: tuple[str, ...]
     fields: tuple[bytes, ...]
     horizon_key: bytes
     has_valid_until: bool
@@ -98,36 +85,3 @@ class ViewPlan:
     def _step_at(self, answer: Sequence[bytes | None], t_us: int) -> TailStep | None:
         tail = answer[-1] if self.tail_field else None
         return known_at(decode_tail(tail), t_us) if tail else None
-
-
-def view_plan(
-    project: str, view: FeatureView, features: tuple[str, ...], *, stored_as: str | None = None
-) -> ViewPlan:
-    """How `features` of a view lie in Redis, where it may be stored under another name.
-
-    Raises:
-        ReadPlanError: the view lacks one of them.
-    """
-    stored = stored_as or view.name
-    declared = {field.name: field.dtype for field in view.features}
-    if unknown := set(features) - set(declared):
-        raise ReadPlanError.unknown_features(view.name, unknown)
-    has_valid_until = VALID_UNTIL in declared
-    names = (*features, VALID_UNTIL) if has_valid_until else features
-    tail = tail_field(stored) if tail_steps(view) else None
-    return ViewPlan(
-        name=view.projection.name_to_use(),
-        features=features,
-        types=tuple(declared[name] for name in features),
-        fields=(
-            event_field(stored),
-            created_field(stored),
-            *(feature_field(stored, name) for name in names),
-            *((tail,) if tail else ()),
-        ),
-        horizon_key=horizon_key(project, stored),
-        has_valid_until=has_valid_until,
-        tail_field=tail,
-        ttl_us=int(view.ttl.total_seconds() * SECOND_US) if view.ttl else None,
-        max_age_us=max_age_us(view),
-    )

@@ -7,10 +7,13 @@ live: true              Redis keeps the last 8 steps, not only the newest; or a 
 
 from __future__ import annotations
 
-from feast import FeatureView
+from typing import TYPE_CHECKING
 
 from lockstep.stores.errors import ViewTagError
 from lockstep.windows.microseconds import SECOND_US
+
+if TYPE_CHECKING:
+    from feast import FeatureView
 
 _YES_NO = {"": False, "false": False, "true": True}
 _LIVE_STEPS = 8

@@ -9,12 +9,12 @@ from typing import Any
 import polars as pl
 from feast import FeatureView, RepoConfig
 
+from lockstep.stores.feast_layout import feature_field
 from lockstep.stores.feast_reads import stored_name
 from lockstep.stores.feast_rows import feast_rows
 from lockstep.stores.live_writes import LiveWriter
 from lockstep.stores.online_rows import FeastRow, newest_of_each_key, online_rows
 from lockstep.stores.online_writes import RowWriter, WriteCount, made_ahead
-from lockstep.stores.redis_layout import feature_field
 from lockstep.stores.redis_servers import RedisServers
 from lockstep.stores.row_commands import HashWrites
 from lockstep.stores.view_table import ViewTable

@@ -18,6 +18,7 @@ from lockstep.contract.clock import FixedClock
 from lockstep.lake.lake import Lake
 from lockstep.stores.online import LockstepOnlineStore
 from lockstep.stores.online_writes import WriteCount
+from lockstep.stores.plan_compiler import read_plan
 from lockstep.stores.read_plan import ReadPlan
 from lockstep.stores.view_table import ViewTable
 from lockstep.windows.microseconds import instant_at, microseconds
@@ -102,7 +103,7 @@ class OnlineProject:
         return [plain(row) for row in found]
 
     def plan(self, *views: FeatureView) -> ReadPlan:
-        return ReadPlan.compile(self.name, list(views))
+        return read_plan(self.name, list(views))
 
 
 def frame(

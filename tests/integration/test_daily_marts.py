@@ -20,7 +20,7 @@ from lockstep.lake.lake import Lake
 from lockstep.stores.embedded_redis import embedded_redis
 from lockstep.stores.online_read import FeatureValue, statuses
 from lockstep.stores.online_reader import OnlineReader
-from lockstep.stores.read_plan import ReadPlan
+from lockstep.stores.plan_compiler import read_plan
 from lockstep.windows.microseconds import microseconds
 
 # A midnight inside the generated history, and the end of the materialisation: exactly then.
@@ -66,7 +66,7 @@ def offline(store: FeatureStore, customers: list[int], at: datetime) -> pl.DataF
 
 def online(store: FeatureStore, url: str, customer: int, at: datetime) -> dict[str, FeatureValue]:
     view = store.get_feature_view(customer_daily.name)
-    plan = ReadPlan.compile(store.project, [view])
+    plan = read_plan(store.project, [view])
 
     async def read() -> list[dict[str, Any]]:
         reader = OnlineReader(url, plan)

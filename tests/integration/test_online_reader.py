@@ -25,6 +25,7 @@ from lockstep.stores.errors import EntityKeyError, StoreUnavailableError
 from lockstep.stores.online import LockstepOnlineStore
 from lockstep.stores.online_read import ViewRead
 from lockstep.stores.online_reader import BlockingReader, OnlineReader
+from lockstep.stores.plan_compiler import read_plan
 from lockstep.stores.read_plan import ReadPlan
 
 T0 = datetime(2018, 4, 1, tzinfo=UTC)
@@ -45,7 +46,7 @@ def view(name: str, key: str, *features: str) -> FeatureView:
 CARD = view("card", "card_id", "n", "valid_until_us")
 LIMIT = view("limit", "card_id", "limit")
 SHOP = view("shop", "shop_id", "m")
-PLAN = ReadPlan.compile("p", [CARD, LIMIT, SHOP])
+PLAN = read_plan("p", [CARD, LIMIT, SHOP])
 
 
 class Written:

@@ -22,7 +22,7 @@ from lockstep.stores.errors import ReadPlanError
 from lockstep.stores.feature_vectors import STATUSES, VectorDecoder
 from lockstep.stores.live_tail import TailStep, encode_tail
 from lockstep.stores.online_read import statuses
-from lockstep.stores.read_plan import ReadPlan
+from lockstep.stores.plan_compiler import read_plan
 from lockstep.stores.redis_layout import encode_time
 
 SECOND = 1_000_000
@@ -49,7 +49,7 @@ CARD = view(
 )
 FLAGS = view("flags", "card_id", {"is_new": Bool, "f": Float32}, ttl=4)
 SHOP = view("shop", "shop_id", {"m": Int32}, live="true")
-PLAN = ReadPlan.compile("p", [CARD, SHOP, FLAGS])
+PLAN = read_plan("p", [CARD, SHOP, FLAGS])
 
 FIELDS: dict[str, st.SearchStrategy[Any]] = {
     "bool_val": st.booleans(),
@@ -127,7 +127,7 @@ def test_vectors_are_what_is_read(
 def test_every_number_is_read_as_python_reads_it(field: str, data: st.DataObject) -> None:
     value = Value(**{field: data.draw(FIELDS[field])}).SerializeToString()
     cell = value[: data.draw(st.integers(0, len(value)))] + data.draw(st.binary(max_size=2))
-    decoder = VectorDecoder.of(ReadPlan.compile("p", [view("v", "k", {"n": Int64})]))
+    decoder = VectorDecoder.of(read_plan("p", [view("v", "k", {"n": Int64})]))
     outcomes = []
     for reader in (feature_vectors.fill, _fills_nothing):
         with patch.object(feature_vectors, "fill", reader):
@@ -203,7 +203,7 @@ def test_a_status_is_found_by_name() -> None:
 
 
 def test_what_no_vector_can_hold_is_refused() -> None:
-    text = ReadPlan.compile("p", [view("names", "k", {"name": String})])
+    text = read_plan("p", [view("names", "k", {"name": String})])
     with pytest.raises(ReadPlanError, match="'name' is String, expected a number"):
         VectorDecoder.of(text)
     with pytest.raises(ReadPlanError, match=r"\['x'\] are not read; there are \['n'"):

@@ -12,9 +12,10 @@ from feast.types import Int64, PrimitiveFeastType, String
 
 from lockstep.contract.status import FeatureStatus
 from lockstep.stores.errors import EntityKeyError, ReadPlanError
+from lockstep.stores.feast_layout import entity_key, feature_field
 from lockstep.stores.online_read import ViewRead, statuses
-from lockstep.stores.read_plan import ReadPlan
-from lockstep.stores.redis_layout import encode_time, entity_key, feature_field
+from lockstep.stores.plan_compiler import read_plan
+from lockstep.stores.redis_layout import encode_time
 
 SECOND = 1_000_000
 
@@ -42,7 +43,7 @@ SHOP = view("shop", ["m"], keys={"shop": String, "country": String})
 
 
 def test_views_with_the_same_keys_share_one_hash() -> None:
-    plan = ReadPlan.compile("p", [CARD, SHOP, LIMIT])
+    plan = read_plan("p", [CARD, SHOP, LIMIT])
     assert [[v.name for v in key.views] for key in plan.keys] == [["card", "limit"], ["shop"]]
     assert plan.keys[0].fields == (
         b"_ts:card",
@@ -56,7 +57,7 @@ def test_views_with_the_same_keys_share_one_hash() -> None:
 
 
 def test_a_key_is_feasts_key() -> None:
-    shop = ReadPlan.compile("p", [SHOP]).keys[0]
+    shop = read_plan("p", [SHOP]).keys[0]
     values = [Value(string_val="s"), Value(string_val="de")]
     proto = EntityKey(join_keys=["shop", "country"], entity_values=values)
     assert shop.key({"shop": "s", "country": "de", "other": 1}) == entity_key("p", proto)
@@ -64,7 +65,7 @@ def test_a_key_is_feasts_key() -> None:
 
 def test_a_key_may_come_from_a_column_of_another_name() -> None:
     aliased = CARD.with_join_key_map({"card_id": "payer_id"})
-    payer, card = ReadPlan.compile("p", [aliased, LIMIT]).keys
+    payer, card = read_plan("p", [aliased, LIMIT]).keys
     assert payer.key({"payer_id": 7}) == card.key({"card_id": 7})
 
 
@@ -79,11 +80,11 @@ def test_a_key_may_come_from_a_column_of_another_name() -> None:
 )
 def test_a_row_without_a_proper_id_is_refused(row: dict[str, object], message: str) -> None:
     with pytest.raises(EntityKeyError, match=message):
-        ReadPlan.compile("p", [CARD]).keys[0].key(row)
+        read_plan("p", [CARD]).keys[0].key(row)
 
 
 def test_a_row_is_decoded_with_what_its_statuses_need() -> None:
-    (plan,) = ReadPlan.compile("p", [CARD]).views
+    (plan,) = read_plan("p", [CARD]).views
     seven, until = (Value(int64_val=n).SerializeToString() for n in (7, 50))
     read = plan.decode([encode_time(5), encode_time(6), seven, until], 40)
     assert read == ViewRead(
@@ -99,14 +100,14 @@ def test_a_row_is_decoded_with_what_its_statuses_need() -> None:
 
 
 def test_a_null_is_found_and_a_row_without_its_time_is_not() -> None:
-    (plan,) = ReadPlan.compile("p", [LIMIT]).views
+    (plan,) = read_plan("p", [LIMIT]).views
     assert plan.decode([encode_time(5), None, b""], None).values == {"limit": None}
     five = Value(int64_val=5).SerializeToString()
     assert plan.decode([None, None, five], None) == ViewRead(("limit",), max_age_us=60 * SECOND)
 
 
 def test_a_feature_that_was_never_written_is_not_found_in_a_row_that_was() -> None:
-    (plan,) = ReadPlan.compile("p", [LIMIT]).views
+    (plan,) = read_plan("p", [LIMIT]).views
     read = plan.decode([encode_time(5), None, None], None)
     assert statuses([read], 9)["limit"] == (None, FeatureStatus.NOT_FOUND, None)
 
@@ -120,6 +121,6 @@ def test_a_value_that_its_status_does_not_keep_is_none() -> None:
 
 def test_what_cannot_be_read_together_is_refused() -> None:
     with pytest.raises(ReadPlanError, match=r"'n' comes from several views: \['card', 'twin'\]"):
-        ReadPlan.compile("p", [CARD, view("twin", ["n"], keys={"card_id": Int64})])
+        read_plan("p", [CARD, view("twin", ["n"], keys={"card_id": Int64})])
     with pytest.raises(ReadPlanError, match=r"'card' has no features \['x'\]"):
-        ReadPlan.compile("p", [CARD], {"card": ["x"]})
+        read_plan("p", [CARD], {"card": ["x"]})

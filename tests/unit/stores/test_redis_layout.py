@@ -13,14 +13,8 @@ from feast.value_type import ValueType
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lockstep.stores.redis_layout import (
-    KeyParts,
-    encode_time,
-    entity_key,
-    feature_field,
-    key_encoder,
-    key_prefix,
-)
+from lockstep.stores.feast_layout import entity_key, feature_field, key_prefix
+from lockstep.stores.redis_layout import KeyParts, KeyType, encode_time, key_encoder
 from lockstep.stores.value_bytes import decode_time
 
 names = st.text("abcé_*[?", min_size=1, max_size=5)
@@ -41,7 +35,7 @@ def test_a_key_from_its_parts_is_feasts_key(entity: dict[str, Any], project: str
     protos = [Value(**{field: value}) for (_, field), value in entity.values()]
     key = EntityKey(join_keys=list(entity), entity_values=protos)
     typed = [_typed(entity[name]) for name in sorted(entity)]
-    parts = [key_encoder(value_type)(value) for value_type, value in typed]
+    parts = [key_encoder(KeyType[value_type.name])(value) for value_type, value in typed]
     assert key_prefix(list(entity)) == _redis_key_prefix(list(entity))
     built = key_prefix(list(entity)) + b"".join(parts) + project.encode()
     assert built == entity_key(project, key) == _redis_key(project, key)
@@ -79,7 +73,7 @@ def test_a_project_is_not_the_end_of_another() -> None:
 )
 def test_a_value_of_another_type_is_refused(value_type: ValueType, value: object) -> None:
     with pytest.raises((TypeError, struct.error)):
-        key_encoder(value_type)(value)
+        key_encoder(KeyType[value_type.name])(value)
 
 
 @given(names, names)
