@@ -36,7 +36,7 @@ told.write_text(str(time.monotonic() - started))
 """
 _REQUEST = """
 from statistics import median
-from feature_repo.definitions.fraud import compare_with_card
+from feature_repo.on_demand.fraud import compare_with_card
 names = [
     "customer_amount_cents_mean_30d",
     *(f"customer_tx_count_{w}" for w in ("1d", "7d", "30d")),

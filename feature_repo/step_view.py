@@ -42,6 +42,10 @@ def step_view(
             timestamp_field=EVENT_TIMESTAMP,
             created_timestamp_column=CREATED_TIMESTAMP,
         ),
-        tags={"step_function": "true", "max_age_seconds": str(int(max_age.total_seconds()))},
+        tags={
+            "step_function": "true",
+            "max_age_seconds": str(int(max_age.total_seconds())),
+            "window_spec": spec.fingerprint,
+        },
         description=description,
     )

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from importlib.metadata import version
-from typing import NamedTuple
 
 import structlog
 from fastapi import FastAPI, Request
@@ -18,67 +17,62 @@ from prometheus_client import (
     ProcessCollector,
     generate_latest,
 )
+from prometheus_client.multiprocess import MultiProcessCollector
 from prometheus_fastapi_instrumentator import Instrumentator
+from prometheus_fastapi_instrumentator.metrics import latency, requests
+from pydantic import ValidationError
 from starlette.exceptions import HTTPException
 
 from lockstep.contract.clock import Clock
-from lockstep.contract.model_artefact import ModelArtefactError
-from lockstep.contract.model_registry import RegistryError
-from lockstep.contract.registered_model import NoModelError
 from lockstep.errors import LockstepError
-from lockstep.stores.errors import StoreUnavailableError
-from serving import fraud
+from lockstep.lake.lake import Lake
 from serving.body_limit import BodyLimit
-from serving.errors import (
-    DefinitionsError,
-    FutureFeaturesError,
-    NotMaterializedError,
-    NotReadyError,
-    UnknownUseCaseError,
+from serving.console import console_routes
+from serving.direct_paths import DirectPaths
+from serving.feature_log import FeatureLog
+from serving.gate import KeyGate, default_scopes
+from serving.key_ring import KeyRing
+from serving.metrics import LATENCY_SECONDS, Metrics
+from serving.plan import ServingPlan
+from serving.problems import (
+    UNEXPECTED,
+    ProblemResponse,
+    error_response,
+    http_error_response,
+    problem_response,
 )
-from serving.problems import ProblemResponse, body_problem, field_problems, problem_response
-from serving.routes import health_routes, prediction_routes
-from serving.service import PredictionService
+from serving.rate_limit import RateLimit
+from serving.routes import add_use_case_routes, direct_answers, health_routes
+from serving.service import Services
 from serving.settings import ServingSettings
-
-USE_CASES = {use_case.name: use_case for use_case in (fraud.USE_CASE,)}
+from serving.use_cases import USE_CASES
 
 _log = structlog.get_logger(__name__)
 
-
-class _Kind(NamedTuple):
-    status: int
-    name: str
-    title: str
+# How long the log may take to write what is left when the server ends.
+_LOG_PATIENCE_SECONDS = 10.0
 
 
-_NO_MODEL = _Kind(503, "no-model", "There is no model to score with")
-_UNEXPECTED = _Kind(500, "unexpected", "The server failed")
-_KINDS: dict[type[LockstepError], _Kind] = {
-    UnknownUseCaseError: _Kind(404, "unknown-use-case", "There is no such use case"),
-    FutureFeaturesError: _Kind(422, "future-features", "T lies before the stored values"),
-    StoreUnavailableError: _Kind(503, "no-redis", "The online store does not answer"),
-    NotMaterializedError: _Kind(503, "not-materialized", "The online store is empty"),
-    NotReadyError: _Kind(503, "not-ready", "The server is not ready"),
-    NoModelError: _NO_MODEL,
-    DefinitionsError: _NO_MODEL,
-    ModelArtefactError: _NO_MODEL,
-    RegistryError: _NO_MODEL,
-}
-
-
-def create_app(settings: ServingSettings, clock: Clock) -> FastAPI:
+def create_app(settings: ServingSettings, plan: ServingPlan, clock: Clock) -> FastAPI:
     """The API over one project; `clock` gives T to requests that name none.
+
+    Models come from the cache that a `ModelFetcher` fills.
 
     Raises:
         DefinitionsError: the feature repository's configuration cannot be used.
+        ApiKeyError: the file with the API keys cannot be used.
     """
-    service = PredictionService(settings, USE_CASES, clock)
+    registry = CollectorRegistry()
+    metrics = Metrics(registry)
+    log = _feature_log(settings)
+    services = Services(settings, USE_CASES, plan, clock=clock, metrics=metrics, log=log)
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        async with service.running():
+        async with services.running():
             yield
+        if log is not None:
+            log.close(_LOG_PATIENCE_SECONDS)
 
     # The documentation page with its scripts from the package: no outside assets.
     app = FastAPIOffline(
@@ -88,88 +82,91 @@ def create_app(settings: ServingSettings, clock: Clock) -> FastAPI:
         description="Failures are problem documents, unknown paths (404) and methods (405) too.",
         # A path with a slash too many is unknown; a redirect would have no problem document.
         redirect_slashes=False,
+        # Looking for a tracer takes 12 us a request, and none is set up.
+        telemetry={"tracing": False, "metrics": False, "logs": False},
         lifespan=lifespan,
     )
-    app.include_router(health_routes(service))
-    app.include_router(prediction_routes(service, USE_CASES))
+    app.include_router(health_routes(services))
+    add_use_case_routes(app, services)
+    app.include_router(console_routes())
     _add_problem_handlers(app, retry_after_seconds=settings.retry_after_seconds)
+    # Innermost first: the paths that carry the load, then limits, keys and metrics around them.
+    app.add_middleware(
+        DirectPaths,
+        answers=direct_answers(services),
+        retry_after_seconds=settings.retry_after_seconds,
+    )
     app.add_middleware(BodyLimit, max_bytes=settings.max_body_bytes)
-    _add_metrics(app)
+    _add_keys(app, settings, clock)
+    _add_metrics(app, metrics, log, settings)
     return app
 
 
-def _add_metrics(app: FastAPI) -> None:
-    registry = CollectorRegistry()
-    ProcessCollector(registry=registry)
-    Instrumentator(registry=registry, excluded_handlers=["/metrics"]).instrument(app)
+def _feature_log(settings: ServingSettings) -> FeatureLog | None:
+    if not settings.log_share:
+        return None
+    return FeatureLog(
+        Lake.at(settings.project.lake),
+        share=settings.log_share,
+        max_rows=settings.log_max_rows,
+        flush_seconds=settings.log_flush_seconds,
+    )
 
-    # Not the instrumentator's own route: importing Feast sets PROMETHEUS_MULTIPROC_DIR, and
-    # then that one shows the files in Feast's folder instead of this registry.
+
+def _add_keys(app: FastAPI, settings: ServingSettings, clock: Clock) -> None:
+    if settings.auth == "off":
+        _log.warning("ANYBODY IS SERVED: SERVING_AUTH is off, no API key is asked for")
+        return
+    app.add_middleware(
+        KeyGate,
+        ring=KeyRing(settings.keys_path),
+        limit=RateLimit(workers=settings.workers),
+        scope_of=default_scopes,
+        clock=clock,
+    )
+
+
+def _add_metrics(
+    app: FastAPI, metrics: Metrics, log: FeatureLog | None, settings: ServingSettings
+) -> None:
+    registry = metrics.registry
+    if log is not None:
+        metrics.watch(log)
+    if settings.metrics_dir is None:
+        ProcessCollector(registry=registry)
+    instrumentator = Instrumentator(registry=registry, excluded_handlers=["/metrics"])
+    for add in (requests(registry=registry), latency(buckets=LATENCY_SECONDS, registry=registry)):
+        instrumentator.add(add)
+    instrumentator.instrument(app)
+
+    # Not the instrumentator's own route: it shows the files of PROMETHEUS_MULTIPROC_DIR where
+    # that is set, which in a process that imported Feast is Feast's own folder.
     @app.get("/metrics", tags=["health"], response_class=PlainTextResponse)
-    async def metrics() -> Response:
-        """Counts and latencies, in Prometheus's text format."""
-        return Response(generate_latest(registry), media_type=CONTENT_TYPE_LATEST)
+    async def prometheus() -> Response:
+        """Counts and latencies of all workers, in Prometheus's text format."""
+        shown = registry
+        if settings.metrics_dir is not None:
+            shown = CollectorRegistry()
+            MultiProcessCollector(shown, path=str(settings.metrics_dir))  # type: ignore[no-untyped-call]  # theirs
+        return Response(generate_latest(shown), media_type=CONTENT_TYPE_LATEST)
 
 
 def _add_problem_handlers(app: FastAPI, *, retry_after_seconds: int) -> None:
     @app.exception_handler(LockstepError)
-    async def on_lockstep_error(request: Request, error: LockstepError) -> ProblemResponse:
-        kind = _KINDS.get(type(error), _UNEXPECTED)
-        wait = {"Retry-After": str(retry_after_seconds)} if kind.status == 503 else None
-        return problem_response(
-            kind.name,
-            title=kind.title,
-            status=kind.status,
-            detail=str(error),
-            instance=request.url.path,
-            headers=wait,
-        )
-
+    @app.exception_handler(ValidationError)
     @app.exception_handler(RequestValidationError)
-    async def on_invalid(request: Request, error: RequestValidationError) -> ProblemResponse:
-        fields = field_problems(error)
-        listed = "; ".join(f"{field.field}: {field.problem}" for field in fields[:5])
-        return problem_response(
-            "validation",
-            title="The request is not valid",
-            status=422,
-            detail=f"{listed}; see /docs for what is expected",
-            instance=request.url.path,
-            errors=fields,
-        )
+    async def on_error(request: Request, error: LockstepError | ValidationError) -> ProblemResponse:
+        return error_response(error, request.url.path, retry_after=retry_after_seconds)
 
     @app.exception_handler(HTTPException)
     async def on_http_error(request: Request, error: HTTPException) -> ProblemResponse:
-        if error.status_code == 400 and error.__cause__:
-            return _unreadable_body(request, error.__cause__)
-        return problem_response(
-            "http",
-            title="The request cannot be answered",
-            status=error.status_code,
-            detail=f"{error.detail}; see /docs for what there is",
-            instance=request.url.path,
-            headers=error.headers,
-        )
+        return http_error_response(error, request.url.path)
 
     @app.exception_handler(Exception)
     async def on_unexpected(request: Request, error: Exception) -> ProblemResponse:
         _log.error("unexpected error", path=request.url.path, exc_info=error)
         return problem_response(
-            _UNEXPECTED.name,
-            title=_UNEXPECTED.title,
-            status=_UNEXPECTED.status,
+            UNEXPECTED,
             detail="an unexpected error; the server's log has it",
             instance=request.url.path,
         )
-
-
-def _unreadable_body(request: Request, cause: BaseException) -> ProblemResponse:
-    field = body_problem(cause)
-    return problem_response(
-        "unreadable-body",
-        title="The body cannot be read",
-        status=400,
-        detail=f"{field.field}: {field.problem}; see /docs for what is expected",
-        instance=request.url.path,
-        errors=[field],
-    )

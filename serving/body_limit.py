@@ -8,9 +8,7 @@ from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from serving.problems import problem_response
-
-TOO_LARGE = 413
+from serving.problems import TOO_LARGE, problem_response
 
 
 @dataclass(frozen=True)
@@ -30,9 +28,7 @@ class BodyLimit:
         declared = Headers(scope=scope).get("content-length", "")
         if declared.isdigit() and int(declared) > self.max_bytes:
             response = problem_response(
-                "too-large",
-                title="The request is too large",
-                status=TOO_LARGE,
+                TOO_LARGE,
                 detail=self._detail(),
                 instance=scope["path"],
             )
@@ -49,10 +45,10 @@ class BodyLimit:
             total += len(message.get("body", b""))
             if total > self.max_bytes:
                 # FastAPI passes this one kind of exception on while it reads a body.
-                raise HTTPException(TOO_LARGE, self._detail())
+                raise HTTPException(TOO_LARGE.status, self._detail())
             return message
 
         return bounded
 
     def _detail(self) -> str:
-        return f"the body has more than {self.max_bytes:,} bytes; send one transaction a request"
+        return f"the body has more than {self.max_bytes:,} bytes; send a batch in parts"

@@ -53,6 +53,31 @@ class DefinitionsError(ServingError):
         return cls(f"{path} uses ${{{name}}}, which is not set", next_step=f"set {name}")
 
     @classmethod
+    def lost_function(cls, view: str, module: str, name: str) -> DefinitionsError:
+        return cls(
+            f"the function of view {view!r}, {module}.{name}, is not installed",
+            next_step="define it at the top of its module; then run `lockstep compile`",
+        )
+
+    @classmethod
+    def not_compiled(cls, said: str) -> DefinitionsError:
+        last = (said.strip().splitlines() or ["it said nothing"])[-1]
+        return cls(
+            f"the definitions cannot be compiled for serving ({last[:300]})",
+            next_step="run `lockstep compile` and mend what it says",
+        )
+
+    @classmethod
+    def other_fingerprint(
+        cls, model: str, service: str, of_model: str, here: str
+    ) -> DefinitionsError:
+        return cls(
+            f"{model} was trained on definitions {of_model[:12]} of feature service {service!r}, "
+            f"this server has {here[:12]}",
+            next_step="deploy the definitions that the model was trained on, or train again",
+        )
+
+    @classmethod
     def unknown_service(cls, model: str, service: str, known: Iterable[str]) -> DefinitionsError:
         return cls(
             f"{model} was trained on feature service {service!r}, which this server does not "
@@ -84,11 +109,23 @@ class FutureFeaturesError(ServingError):
     """T lies before a value that the online store already holds."""
 
     @classmethod
-    def at(cls, view: str, t: datetime, newest: datetime) -> FutureFeaturesError:
+    def at(cls, view: str, t: datetime) -> FutureFeaturesError:
         return cls(
-            f"view {view!r} holds values of {newest.isoformat()}; those of T = {t.isoformat()} "
-            "are no longer in the online store",
-            next_step="send an event_timestamp that is not before that, or score T offline",
+            f"view {view!r} holds values that became known after T = {t.isoformat()}; those of "
+            "then are no longer in the online store",
+            next_step="send a later event_timestamp, or score T offline",
+        )
+
+
+class RejectedStatusError(ServingError):
+    """A feature has a status that its service declares not to be scored."""
+
+    @classmethod
+    def features(cls, service: str, found: Mapping[str, str]) -> RejectedStatusError:
+        listed = ", ".join(f"{name} is {status}" for name, status in list(found.items())[:5])
+        return cls(
+            f"feature service {service!r} rejects what is stored for these entities: {listed}",
+            next_step="materialise the views, or decide this one without a score",
         )
 
 
@@ -100,4 +137,34 @@ class ServerError(ServingError):
         return cls(
             f"cannot listen on {host}:{port} ({cause.strerror})",
             next_step="choose another --host or --port, or end what uses this one",
+        )
+
+    @classmethod
+    def no_keys(cls, path: Path) -> ServerError:
+        return cls(
+            f"there is no API key in {path}, so nobody could be served",
+            next_step="run `lockstep keys add NAME --scope predict`, or set SERVING_AUTH=off on a "
+            "machine that nobody else reaches",
+        )
+
+
+class TooManyRowsError(ServingError):
+    """A batch that is longer than the limit."""
+
+    @classmethod
+    def over(cls, rows: int, most: int) -> TooManyRowsError:
+        return cls(
+            f"the batch has {rows:,} rows, at most {most:,} are answered at once",
+            next_step="send it in parts",
+        )
+
+
+class ReloadError(ServingError):
+    """The registry was not looked at in time."""
+
+    @classmethod
+    def late(cls, seconds: float) -> ReloadError:
+        return cls(
+            f"the models were not looked at within {seconds:g} s",
+            next_step="see the server's log; the models before go on serving",
         )

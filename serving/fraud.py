@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import datetime
-from typing import Any, Literal
+from typing import Literal
 
 from pydantic import BaseModel, Field
 
 from lockstep.contract.fraud import SCORED_EVENTS
-from lockstep.windows.microseconds import microseconds
-from serving.schemas import EntityId, Prediction, PredictRequest
+from serving.schemas import EntityId, EntityRequest, Prediction, PredictRequest
 from serving.use_case import UseCase
 
 # As much as ingestion accepts.
@@ -24,11 +22,19 @@ class TransactionId(BaseModel):
     )
 
 
-class FraudRequest(PredictRequest, TransactionId):
-    """One card transaction."""
+class FraudEntities(EntityRequest):
+    """A card and a terminal."""
 
     customer_id: EntityId = Field(description="The card.", examples=[596])
     terminal_id: EntityId = Field(description="The point of sale.", examples=[3156])
+
+    def entity_ids(self) -> dict[str, int]:
+        return {"customer_id": self.customer_id, "terminal_id": self.terminal_id}
+
+
+class FraudRequest(PredictRequest, FraudEntities, TransactionId):
+    """One card transaction."""
+
     amount_cents: int = Field(
         ge=0,
         le=MOST_CENTS,
@@ -36,26 +42,23 @@ class FraudRequest(PredictRequest, TransactionId):
         examples=[5716],
     )
 
-    def entity_ids(self) -> dict[str, int]:
-        return {"customer_id": self.customer_id, "terminal_id": self.terminal_id}
-
-    def request_values(self, t: datetime) -> dict[str, int]:
-        return {"amount_cents": self.amount_cents, SCORED_EVENTS.time_column: microseconds(t)}
+    def request_values(self, t_us: int) -> dict[str, int]:
+        return {"amount_cents": self.amount_cents, SCORED_EVENTS.time_column: t_us}
 
 
 class FraudPrediction(Prediction, TransactionId):
     """The score of a transaction."""
 
     decision: Literal["block", "allow"] = Field(
-        description="block where the score is at or above the threshold."
+        description="block where the score is at or above the threshold.", examples=["allow"]
     )
 
 
-def _own_fields(request: FraudRequest, is_positive: bool) -> dict[str, Any]:
-    decision = SCORED_EVENTS.decision(is_positive)
-    return {"transaction_id": request.transaction_id, "decision": decision}
-
-
 USE_CASE = UseCase(
-    name="fraud", request=FraudRequest, prediction=FraudPrediction, own_fields=_own_fields
+    name="fraud",
+    events=SCORED_EVENTS,
+    request=FraudRequest,
+    entities=FraudEntities,
+    prediction=FraudPrediction,
+    own_fields=lambda request: {"transaction_id": request.transaction_id},
 )

@@ -1,65 +1,158 @@
-"""The model that scores now: loaded in the background, tried again until there is one."""
+"""The models that score now: watched in the cache, swapped between two requests."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 
 import structlog
 
-from lockstep.contract.registered_model import NoModelError
+from lockstep.contract.registered_model import NoModelError, RegisteredModel
 from lockstep.errors import LockstepError
-
-if TYPE_CHECKING:
-    from serving.scorer import Scorer
+from serving.model_cache import Cached, CacheState, ModelCache
+from serving.plan import ServicePlan
+from serving.scorer import Scorer, plan_for
 
 _log = structlog.get_logger(__name__)
 
+# Longer than any request may take.
+_GRACE_SECONDS = 30.0
+
+OnSwap = Callable[[str, Scorer], None]
+
+
+@dataclass(frozen=True)
+class Serving:
+    """The scorer whose answers count, and one that is only watched."""
+
+    champion: Scorer
+    challenger: Scorer | None
+
 
 class ModelStore:
-    """Holds the scorer of one use case, or why there is none.
+    """Holds what serves for one use case, or why there is nothing.
 
-    `load` makes a scorer; it may take seconds and runs in a thread.
+    A request takes `current` once and keeps it to its end, so that a swap in between does not
+    touch it. A model that this process cannot load leaves the one before in place.
     """
 
-    def __init__(self, use_case: str, load: Callable[[], Scorer], *, retry_seconds: float) -> None:
-        self._use_case = use_case
-        self._load = load
-        self._retry_seconds = retry_seconds
-        self._scorer: Scorer | None = None
-        self._why_not: LockstepError = NoModelError.loading(use_case)
+    def __init__(
+        self,
+        cache: ModelCache,
+        services: Mapping[str, ServicePlan],
+        make: Callable[[RegisteredModel, ServicePlan], Scorer],
+        *,
+        on_swap: OnSwap = lambda alias, scorer: None,
+    ) -> None:
+        self.state = CacheState()
+        self._cache = cache
+        self._services = services
+        self._make = make
+        self._on_swap = on_swap
+        self._stamp: object = object()
+        self._serving: Serving | None = None
+        self._loaded: dict[Cached, Scorer] = {}
+        self._retired: list[Scorer] = []
+        self._retiring: set[asyncio.Task[None]] = set()
+        self._why_not: LockstepError = NoModelError.loading(cache.use_case)
+        self._refreshing = asyncio.Lock()
 
-    def current(self) -> Scorer:
-        """The scorer.
+    def current(self) -> Serving:
+        """What serves.
 
         Raises:
-            LockstepError: there is none; the error says why.
+            LockstepError: nothing does; the error says why.
         """
-        if self._scorer is None:
-            raise self._why_not
-        return self._scorer
+        if self._serving is None:
+            # Without the frames of whoever it was said to before: they would pile up on it.
+            raise self._why_not.with_traceback(None)
+        return self._serving
 
-    async def keep_trying(self) -> None:
-        """Returns once there is a scorer; each new reason for having none is logged once."""
-        while self._scorer is None:
+    async def watch(self, seconds: float) -> None:
+        """Follows the cache until it is cancelled, looking every so many seconds."""
+        while True:
             try:
-                self._scorer = await asyncio.to_thread(self._load)
-            except LockstepError as error:
-                self._note(error)
-                await asyncio.sleep(self._retry_seconds)
-            except Exception as error:  # noqa: BLE001  whatever a model does, the server stays up
-                self._note(NoModelError.failed(self._use_case, error), error)
-                await asyncio.sleep(self._retry_seconds)
-        served = self._scorer.served
-        _log.info("model loaded", use_case=self._use_case, version=served.version)
+                await self.refresh()
+            except Exception as error:  # noqa: BLE001  whatever a file holds, it goes on looking
+                name = self._cache.use_case
+                _log.error("following the models failed", use_case=name, exc_info=error)
+            await asyncio.sleep(seconds)
+
+    async def refresh(self) -> None:
+        """Takes over what the fetcher last decided, if that is new."""
+        # One after another: who comes second finds what the first one loads.
+        async with self._refreshing:
+            await self._follow()
+
+    async def _follow(self) -> None:
+        stamp = self._cache.stamp()
+        if stamp == self._stamp:
+            return
+        self._stamp, self.state = stamp, self._cache.state()
+        champion = await self._scorer("champion", self.state.champion)
+        if champion is None:
+            self._why_not = self._reason()
+            return
+        challenger = await self._scorer("challenger", self.state.challenger)
+        before, self._serving = self._serving, Serving(champion, challenger)
+        if before is None or before.champion is not champion:
+            self._on_swap("champion", champion)
+        if challenger and (before is None or before.challenger is not challenger):
+            self._on_swap("challenger", challenger)
+        kept = {self.state.champion, self.state.challenger}
+        for cached in set(self._loaded) - kept:
+            self._retire(self._loaded.pop(cached))
 
     async def close(self) -> None:
-        """Gives the connections of the scorer back."""
-        if self._scorer is not None:
-            await self._scorer.reader.close()
+        """Gives the connections back."""
+        for task in self._retiring:
+            task.cancel()
+        for scorer in (*self._loaded.values(), *self._retired):
+            await scorer.reader.close()
 
-    def _note(self, why_not: LockstepError, cause: Exception | None = None) -> None:
-        if str(why_not) != str(self._why_not):
-            _log.warning("no model", use_case=self._use_case, why=str(why_not), exc_info=cause)
-        self._why_not = why_not
+    def _retire(self, scorer: Scorer) -> None:
+        """Ends the connections of a scorer once no request can have it any more."""
+
+        async def end() -> None:
+            await asyncio.sleep(_GRACE_SECONDS)
+            self._retired.remove(scorer)
+            await scorer.reader.close()
+
+        self._retired.append(scorer)
+        task = asyncio.create_task(end())
+        self._retiring.add(task)
+        task.add_done_callback(self._retiring.discard)
+
+    async def _scorer(self, alias: str, cached: Cached | None) -> Scorer | None:
+        if cached is None or cached in self._loaded:
+            return self._loaded[cached] if cached else None
+        try:
+            scorer = await asyncio.to_thread(self._load, cached)
+        except LockstepError as error:
+            self._why_not = error
+            _log.warning("model not loaded", use_case=self._cache.use_case, why=str(error))
+            return None
+        self._loaded[cached] = scorer
+        _log.info(
+            "model loaded", use_case=self._cache.use_case, alias=alias, version=cached.version
+        )
+        return scorer
+
+    def _load(self, cached: Cached) -> Scorer:
+        served, example = self._cache.load(cached)
+        scorer = self._make(served, plan_for(served, self._services))
+        served.predictor.model.predict(example, prediction_type="Probability")
+        return scorer
+
+    def _reason(self) -> LockstepError:
+        """Why there is no champion, as far as the fetcher or this process knows."""
+        if self.state.champion is not None:
+            return self._why_not
+        name = self._cache.use_case
+        for refusal in self.state.refused:
+            if refusal.alias == "champion":
+                return NoModelError.refused(name, refusal.version, refusal.why)
+        if self.state.problem:
+            return NoModelError.said(name, self.state.problem)
+        return self._why_not

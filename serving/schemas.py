@@ -10,11 +10,14 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from lockstep.contract.instant import InstantError, parse_instant
 from lockstep.contract.status import FeatureStatus
+from serving.problems import Problem
 
 # Entity ids and other whole numbers that must fit a signed 64-bit integer.
 EntityId = Annotated[int, Field(ge=0, le=2**63 - 1, strict=True)]
 
 FeatureNumber = int | float | None
+
+_EXAMPLE_ID = "0f8b7f0a5d3e4c6f9a1b2c3d4e5f6a7b"
 
 
 def _utc_instant(value: Any) -> datetime:
@@ -29,8 +32,8 @@ def _utc_instant(value: Any) -> datetime:
 UtcInstant = Annotated[datetime, BeforeValidator(_utc_instant, json_schema_input_type=str)]
 
 
-class PredictRequest(BaseModel, ABC):
-    """A request of any use case: strict types, no further fields."""
+class EntityRequest(BaseModel, ABC):
+    """Entity ids at a T: strict types, no further fields."""
 
     model_config = ConfigDict(extra="forbid", strict=True)
 
@@ -44,43 +47,146 @@ class PredictRequest(BaseModel, ABC):
     def entity_ids(self) -> dict[str, int]:
         """The join keys and their values."""
 
+
+class PredictRequest(EntityRequest, ABC):
+    """A request of any use case."""
+
     @abstractmethod
-    def request_values(self, t: datetime) -> dict[str, int]:
-        """The request columns of the on-demand views at T."""
+    def request_values(self, t_us: int) -> dict[str, int]:
+        """The request columns of the on-demand views at T, in microseconds UTC."""
+
+
+class BatchRequest(BaseModel):
+    """Many requests at once; each row is as a body of `predict`."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    rows: list[Any] = Field(min_length=1, description="Answered row by row, in their order.")
 
 
 class ServedFeature(BaseModel):
     """One value that the model read, and what was known of it at T."""
 
-    value: FeatureNumber = Field(description="Null where nothing usable was known.")
-    status: FeatureStatus
+    value: FeatureNumber = Field(
+        description="Null where nothing usable was known.", examples=[3, 27.5]
+    )
+    status: FeatureStatus = Field(examples=["PRESENT"])
     age_seconds: float | None = Field(
         description="How far T is past the time up to which the value is known to be exact; 0 for "
-        "a value of the request; null where the store vouches for nothing."
+        "a value of the request; null where the store vouches for nothing. In seconds.",
+        examples=[12.5],
     )
+
+
+class StoredFeature(ServedFeature):
+    """One value that the online store holds."""
+
+    view: str = Field(description="The feature view.", examples=["customer_windows"])
 
 
 class ServedBy(BaseModel):
     """The model that gave the score."""
 
     name: str = Field(examples=["fraud"])
-    version: int = Field(examples=[1])
-    feature_service: str = Field(examples=["fraud_v1"])
+    version: int = Field(ge=1, examples=[1])
+    feature_service: str = Field(examples=["fraud_v2"])
+    fingerprint: str = Field(
+        description="Of the definitions of its features, here and where it was trained: SHA-256.",
+        examples=["9f2b6c1d0e5a4b3c8d7e6f5a4b3c2d1e0f9a8b7c6d5e4f3a2b1c0d9e8f7a6b5c"],
+    )
 
 
 class Prediction(BaseModel):
     """A score, what it means, and every number that it came from."""
 
-    request_id: str = Field(description="Made by the server; quote it when asking about a score.")
-    event_timestamp: datetime = Field(description="T, in UTC.")
-    score: float = Field(ge=0, le=1, description="The probability of the positive class.")
+    request_id: str = Field(
+        description="Made by the server; quote it when asking about a score.",
+        examples=[_EXAMPLE_ID],
+    )
+    event_timestamp: datetime = Field(description="T, in UTC.", examples=["2018-08-01T12:30:00Z"])
+    score: float = Field(
+        ge=0, le=1, description="The probability of the positive class.", examples=[0.021]
+    )
     decision: str = Field(description="What the score means at the threshold.")
-    threshold: float = Field(description="A score from here on is positive.")
+    threshold: float = Field(
+        ge=0, le=1, description="A score from here on is positive.", examples=[0.31]
+    )
     model: ServedBy
+    flags: list[FeatureStatus] = Field(
+        description="Statuses among the stored features that the service flags.",
+        examples=[["NOT_FOUND"]],
+    )
     features: dict[str, ServedFeature] = Field(description="By name, in the model's order.")
+
+
+class BatchRow(BaseModel):
+    """The answer to one row: a prediction, or the problem that a single request would get."""
+
+    prediction: Any | None = None
+    problem: Problem | None = None
+
+
+class Reason(BaseModel):
+    """What one feature did to the score."""
+
+    feature: str = Field(examples=["tx_amount_to_median_60d"])
+    value: FeatureNumber = Field(examples=[7.2])
+    contribution: float = Field(
+        description="SHAP value: what it adds to the log-odds of the positive class.",
+        examples=[1.83],
+    )
+    words: str = Field(
+        examples=["the amount to the card's median over 60 days is 7.2: raises the score"]
+    )
+
+
+class Explanation(BaseModel):
+    """A prediction and why it came out so.
+
+    `base` and the contributions of all features add up to the score's log-odds.
+    """
+
+    prediction: Any
+    base: float = Field(
+        description="The log-odds before any feature is looked at.", examples=[-6.1]
+    )
+    reasons: list[Reason] = Field(description="All features, the strongest first.")
+
+
+class StoredFeatures(BaseModel):
+    """What the online store holds for the entities of a request."""
+
+    event_timestamp: datetime = Field(description="T, in UTC.", examples=["2018-08-01T12:30:00Z"])
+    features: dict[str, StoredFeature] = Field(description="All that the model's service reads.")
+
+
+class LoadedModel(ServedBy):
+    """A model that is loaded."""
+
+    alias: Literal["champion", "challenger"]
+    threshold: float = Field(ge=0, le=1)
+    trained_as_of: datetime = Field(description="Up to which labels were known to the fit.")
+
+
+class RefusedModel(BaseModel):
+    """A version that may not serve."""
+
+    alias: str = Field(examples=["champion"])
+    version: int | None = Field(examples=[2])
+    why: str
+
+
+class Models(BaseModel):
+    """The models of one use case."""
+
+    use_case: str = Field(examples=["fraud"])
+    loaded: list[LoadedModel] = Field(description="The champion, and the challenger in its shadow.")
+    refused: list[RefusedModel]
+    registry: str | None = Field(description="Why MLflow could not be asked; null when it was.")
+    checked: datetime | None = Field(description="When MLflow was last asked.")
 
 
 class Health(BaseModel):
     """That the server answers."""
 
-    status: Literal["live", "ready"]
+    status: Literal["live", "ready", "started"]

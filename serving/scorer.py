@@ -1,66 +1,253 @@
-"""One request to a score: features read at T, completed, and put before the model."""
+"""Rows to scores: features read at T, completed, and put before the model; many rows at once."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from functools import cached_property
+from time import perf_counter
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from lockstep.contract.registered_model import RegisteredModel
-from lockstep.stores.online_read import FeatureValue, ViewRead, statuses
+from lockstep.contract.status import FeatureStatus
+from lockstep.contract.status_policy import Codes, StatusPolicy
+from lockstep.stores.feature_vectors import STATUSES, FeatureVectors
 from lockstep.stores.online_reader import OnlineReader
-from lockstep.windows.microseconds import instant_at, microseconds
-from serving.errors import FutureFeaturesError, NotMaterializedError
-from serving.feature_plan import FeaturePlan
+from lockstep.windows.microseconds import SECOND_US, instant_at
+from serving.errors import (
+    DefinitionsError,
+    FutureFeaturesError,
+    NotMaterializedError,
+    RejectedStatusError,
+    ServingError,
+)
+from serving.plan import PlannedFeature, PlannedFunction, ServicePlan
+
+Floats = NDArray[np.float64]
+
+_PRESENT = STATUSES.index(FeatureStatus.PRESENT)
+_NULL = STATUSES.index(FeatureStatus.NULL)
+_FUTURE = STATUSES.index(FeatureStatus.FUTURE)
+
+
+@dataclass(frozen=True)
+class Asked:
+    """Rows to be scored: entity ids, the request's columns, and T in microseconds UTC."""
+
+    entities: Sequence[Mapping[str, int]]
+    request: Mapping[str, Sequence[int]]
+    t_us: Sequence[int]
+
+
+@dataclass(frozen=True)
+class Read:
+    """Features of rows: (rows, features). A value is NaN unless its status keeps it.
+
+    `codes` index the statuses; `ages` are seconds, NaN where the store vouches for nothing.
+    """
+
+    features: tuple[PlannedFeature, ...]
+    values: Floats
+    codes: Codes
+    ages: Floats
 
 
 @dataclass(frozen=True)
 class Scored:
-    """A score and the features that it came from, in the model's order."""
+    """The service's features of rows, and their scores; `refused` says why a row has none."""
 
-    score: float
-    is_positive: bool
-    features: dict[str, FeatureValue]
+    read: Read
+    scores: Floats
+    refused: Mapping[int, ServingError]
 
 
 @dataclass(frozen=True)
 class Scorer:
-    """A model with the features of its own service."""
+    """A model with the features of its own service.
+
+    `timed` gets the seconds of Redis and those of functions and model, for each batch.
+    """
 
     served: RegisteredModel
-    plan: FeaturePlan
+    plan: ServicePlan
     reader: OnlineReader
+    timed: Callable[[float, float], None] = lambda redis_seconds, model_seconds: None
 
-    async def score(
-        self, entity_ids: Mapping[str, int], request_values: Mapping[str, Any], t: datetime
-    ) -> Scored:
-        """The score at T; an entity that was never written scores with nulls.
+    def __post_init__(self) -> None:
+        self._functions  # noqa: B018  a function that is not installed is found before a request
+
+    async def score(self, asked: Asked) -> Scored:
+        """The scores at T; an entity that was never written scores with nulls.
 
         Raises:
             NotMaterializedError: Redis holds nothing of a view of the model.
-            FutureFeaturesError: the online store holds a step that was not known at T.
             StoreUnavailableError: Redis does not answer.
         """
-        t_us = microseconds(t)
-        (reads,) = await self.reader.read([entity_ids], [t_us])
-        _refuse_unmaterialized(reads)
-        _refuse_future(reads, t, t_us)
-        values = self.plan.values(statuses(reads.values(), t_us), request_values)
-        predictor = self.served.predictor
-        features = {name: values[name] for name in predictor.artefact.feature_order}
-        columns = {name: [feature.value] for name, feature in features.items()}
-        score = float(predictor.scores(columns)[0])
-        return Scored(score, predictor.is_positive(score), features)
+        started = perf_counter()
+        stored = await self.read(asked)
+        was_read = perf_counter()
+        read = self._completed(stored, asked)
+        scores = self.model_scores(read)
+        self.timed(was_read - started, perf_counter() - was_read)
+        return Scored(read, scores, dict(self._refusals(stored, read, asked.t_us)))
+
+    async def read(self, asked: Asked) -> Read:
+        """What the online store holds for these entities at T.
+
+        Raises:
+            NotMaterializedError: Redis holds nothing of a view of the model.
+            StoreUnavailableError: Redis does not answer.
+        """
+        vectors = await self.reader.vectors(asked.entities, asked.t_us)
+        _refuse_unmaterialized(self.plan, vectors)
+        return Read(
+            self.plan.stored, vectors.values, vectors.codes, self._ages(vectors, asked.t_us)
+        )
+
+    def model_scores(self, read: Read) -> Floats:
+        """The scores of completed rows."""
+        return self.served.predictor.scores(self.model_columns(read))
+
+    def model_columns(self, read: Read) -> dict[str, Floats]:
+        """The model's features by name, after the service's policy."""
+        listed = self.listed_stored
+        values = read.values
+        if self.policy.defaults:
+            values = values.copy()
+            values[:, listed] = self.policy.treated(values[:, listed], read.codes[:, listed])
+        return {
+            name: values[:, self._position[name]]
+            for name in self.served.predictor.artefact.feature_order
+        }
+
+    @cached_property
+    def policy(self) -> StatusPolicy:
+        """What the service declares about statuses."""
+        return StatusPolicy.of(self.plan.policy)
+
+    @cached_property
+    def _position(self) -> dict[str, int]:
+        return {feature.name: column for column, feature in enumerate(self.plan.features)}
+
+    @cached_property
+    def listed_stored(self) -> NDArray[np.intp]:
+        """Columns of the service's features that are read, not computed."""
+        names = (feature.name for feature in self.plan.features)
+        listed = [c for c, name in enumerate(names) if name not in self.plan.computed]
+        return np.array(listed, np.intp)
+
+    @cached_property
+    def _functions(self) -> list[tuple[PlannedFunction, Callable[[Any], Any]]]:
+        return [(planned, planned.load()) for planned in self.plan.functions]
+
+    @cached_property
+    def _view_of_feature(self) -> NDArray[np.intp]:
+        views = [view.name for view in self.plan.reads.views]
+        return np.array([views.index(feature.view) for feature in self.plan.stored], np.intp)
+
+    def _ages(self, vectors: FeatureVectors, t_us: Sequence[int]) -> Floats:
+        horizons = np.array(vectors.horizons, np.float64)
+        ages = np.subtract.outer(np.asarray(t_us, np.float64), horizons) / SECOND_US
+        return np.maximum(ages, 0.0)[:, self._view_of_feature]
+
+    def _completed(self, stored: Read, asked: Asked) -> Read:
+        """The service's features in its order: those that were read and those computed."""
+        found = {f.name: column for column, f in enumerate(stored.features)}
+        shape = (len(asked.t_us), len(self.plan.features))
+        read = Read(self.plan.features, np.empty(shape), np.empty(shape, np.uint8), np.zeros(shape))
+        computed = self._computed(stored, asked)
+        for column, feature in enumerate(self.plan.features):
+            if feature.name in computed:
+                values = computed[feature.name]
+                read.values[:, column] = values
+                read.codes[:, column] = np.where(np.isnan(values), _NULL, _PRESENT)
+            else:
+                source = found[feature.name]
+                read.values[:, column] = stored.values[:, source]
+                read.codes[:, column] = stored.codes[:, source]
+                read.ages[:, column] = stored.ages[:, source]
+        return read
+
+    def _computed(self, stored: Read, asked: Asked) -> dict[str, Floats]:
+        if not self._functions:
+            return {}
+        columns: dict[str, Any] = {
+            feature.name: _column(feature, stored.values[:, column])
+            for column, feature in enumerate(stored.features)
+        }
+        columns |= {name: np.asarray(values) for name, values in asked.request.items()}
+        lists: dict[str, list[Any]] = {}
+        computed: dict[str, Floats] = {}
+        for planned, function in self._functions:
+            if planned.takes_columns:
+                outputs = function(columns)
+            else:
+                whole = {feature.name for feature in stored.features if feature.is_whole}
+                lists = lists or {n: _listed(c, n in whole) for n, c in columns.items()}
+                outputs = function(lists)
+            computed |= {name: np.asarray(outputs[name], np.float64) for name in planned.features}
+        return computed
+
+    def _refusals(
+        self, stored: Read, read: Read, t_us: Sequence[int]
+    ) -> list[tuple[int, ServingError]]:
+        refused: list[tuple[int, ServingError]] = []
+        future = (stored.codes == _FUTURE).any(axis=1)
+        codes = read.codes[:, self.listed_stored]
+        for row in np.flatnonzero(future | self.policy.rejects(codes)).tolist():
+            if future[row]:
+                column = int((stored.codes[row] == _FUTURE).argmax())
+                view = stored.features[column].view
+                refused.append((row, FutureFeaturesError.at(view, instant_at(t_us[row]))))
+            else:
+                found = {
+                    self.plan.features[column].name: str(STATUSES[read.codes[row, column]])
+                    for column in self.listed_stored.tolist()
+                    if STATUSES[read.codes[row, column]] in self.policy.rejected
+                }
+                refused.append((row, RejectedStatusError.features(self.plan.name, found)))
+        return refused
 
 
-def _refuse_unmaterialized(reads: Mapping[str, ViewRead]) -> None:
-    if lost := [view for view, read in reads.items() if read.horizon_us is None]:
+def plan_for(served: RegisteredModel, services: Mapping[str, ServicePlan]) -> ServicePlan:
+    """The plan of the model's own service.
+
+    Raises:
+        DefinitionsError: it is not installed, means something else here, or offers other
+            features.
+    """
+    artefact = served.predictor.artefact
+    model, wanted = f"model {served.name!r} version {served.version}", artefact.feature_service
+    if wanted not in services:
+        raise DefinitionsError.unknown_service(model, wanted, services)
+    plan = services[wanted]
+    missing = set(artefact.feature_order) - {feature.name for feature in plan.features}
+    if missing:
+        raise DefinitionsError.unknown_features(model, wanted, missing)
+    if plan.fingerprint != artefact.fingerprint:
+        raise DefinitionsError.other_fingerprint(
+            model, wanted, artefact.fingerprint, plan.fingerprint
+        )
+    return plan
+
+
+def _column(feature: PlannedFeature, values: Floats) -> NDArray[Any]:
+    """As the offline join hands it over: whole numbers as such where none is null."""
+    if feature.is_whole and not np.isnan(values).any():
+        return values.astype(np.int64)
+    return values
+
+
+def _listed(column: NDArray[Any], is_whole: bool) -> list[Any]:
+    """As Feast hands it over: Python's numbers, None for null."""
+    known = (None if value != value else value for value in column.tolist())
+    return [int(v) if is_whole and v is not None else v for v in known]
+
+
+def _refuse_unmaterialized(plan: ServicePlan, vectors: FeatureVectors) -> None:
+    views = zip(plan.reads.views, vectors.horizons, strict=True)
+    if lost := [view.name for view, horizon in views if horizon is None]:
         raise NotMaterializedError.views(lost)
-
-
-def _refuse_future(reads: Mapping[str, ViewRead], t: datetime, t_us: int) -> None:
-    for view, read in reads.items():
-        known_from_us = read.known_from_us
-        if known_from_us is not None and known_from_us > t_us:
-            raise FutureFeaturesError.at(view, t, instant_at(known_from_us))

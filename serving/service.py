@@ -1,121 +1,384 @@
-"""What the routes call: predictions and readiness, over whatever is loaded and up."""
+"""What the routes call: bodies in, answers out, over whatever models are loaded and up."""
 
 from __future__ import annotations
 
 import asyncio
-import uuid
-from collections.abc import AsyncIterator, Iterable, Mapping
+import os
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
-from functools import partial
-from typing import TYPE_CHECKING
+from typing import Any
 
+import msgspec
 import structlog
+from pydantic import ValidationError
 
 from lockstep.contract.clock import Clock
-from lockstep.contract.registered_model import load_model
+from lockstep.contract.registered_model import RegisteredModel
 from lockstep.errors import LockstepError
+from lockstep.stores.async_redis_servers import AsyncRedisServers
 from lockstep.stores.errors import StoreUnavailableError
+from lockstep.stores.online_reader import OnlineReader
+from lockstep.stores.redis_address import RedisAddress
+from lockstep.stores.redis_errors import redis_errors
+from lockstep.windows.microseconds import microseconds
+from serving.answers import Answers, Asking, Document, shap_values
+from serving.breaker import CircuitBreaker
 from serving.catalog import Catalog
-from serving.errors import NotMaterializedError
+from serving.coalescer import Coalescer
+from serving.errors import NotMaterializedError, ReloadError, TooManyRowsError
+from serving.log_schema import log_schema, served_rows
+from serving.metrics import Metrics
+from serving.model_cache import ModelCache
 from serving.model_store import ModelStore
-from serving.preload import preload
-from serving.schemas import Prediction, PredictRequest, ServedBy, ServedFeature
+from serving.plan import ServicePlan, ServingPlan
+from serving.problems import problem_of
+from serving.schemas import BatchRequest, PredictRequest
+from serving.scorer import Asked, Scored, Scorer
+from serving.served_rows import ServedRows
 from serving.settings import ServingSettings
 from serving.use_case import UseCase
-
-if TYPE_CHECKING:
-    from serving.scorer import Scorer
 
 _log = structlog.get_logger(__name__)
 
 
-class PredictionService:
-    """The use cases of one server, each with its model.
+class UseCaseService:
+    """One use case of a server: its models, and the requests that they answer.
 
-    `clock` gives T to requests that name none.
+    `clock` gives T to requests that name none; `log` takes what was served.
     """
 
     def __init__(
-        self, settings: ServingSettings, use_cases: Mapping[str, UseCase], clock: Clock
+        self,
+        use_case: UseCase,
+        services: Mapping[str, ServicePlan],
+        settings: ServingSettings,
+        *,
+        redis_url: str,
+        clock: Clock,
+        metrics: Metrics,
+        breaker: CircuitBreaker,
+        log: Any,
     ) -> None:
-        self._catalog = Catalog.load(settings.project)
-        self._registry_uri = settings.project.tracking_uri
+        self.use_case = use_case
+        self._settings = settings
+        self._redis_url = redis_url
         self._clock = clock
-        self._stores = {
-            name: ModelStore(
-                name, partial(self._load, name), retry_seconds=settings.model_retry_seconds
-            )
-            for name in use_cases
-        }
+        self._metrics = metrics
+        self._breaker = breaker
+        self._log = log
+        self.cache = ModelCache.under(settings.models_dir, use_case.name)
+        self.models = ModelStore(self.cache, services, self._scorer, on_swap=self._swapped)
+        self._answers: dict[int, Answers] = {}
+        self._coalescer = Coalescer(
+            self._scored_rows,
+            most_rows=settings.most_coalesced_rows,
+            on_batch=metrics.batch_rows.labels(use_case.name).observe,
+        )
+        self._shadow: asyncio.Task[None] | None = None
 
-    async def predict(self, use_case: UseCase, request: PredictRequest) -> Prediction:
-        """The prediction for one request.
+    async def predict(self, body: bytes) -> bytes:
+        """The document of one prediction, for one request.
 
         Raises:
-            LockstepError: there is no model, no Redis, or T lies before the stored values.
+            ValidationError: the body is not valid.
+            LockstepError: there is no model, no Redis, or this row may not be scored.
         """
-        scorer = self._stores[use_case.name].current()
+        asking = self._asking(self.use_case.request.model_validate_json(body))
+        answers, scored, row = await self._coalescer.answer(asking)
+        if error := scored.refused.get(row):
+            raise error
+        return msgspec.json.encode(answers.prediction(asking, scored, row))
+
+    async def predict_batch(self, body: bytes) -> bytes:
+        """Answers in the order of the rows, each a prediction or a problem.
+
+        Raises:
+            ValidationError: the body is no list of rows.
+            TooManyRowsError: it has more rows than the limit.
+            LockstepError: there is no model or no Redis.
+        """
+        rows = BatchRequest.model_validate_json(body).rows
+        if len(rows) > self._settings.max_batch_rows:
+            raise TooManyRowsError.over(len(rows), self._settings.max_batch_rows)
+        documents: list[Document] = [{} for _ in rows]
+        good: list[tuple[int, Asking]] = []
+        for number, row in enumerate(rows):
+            try:
+                request = self.use_case.request.model_validate(row)
+            except ValidationError as error:
+                documents[number] = {"problem": problem_of(error, instance=f"#/rows/{number}")}
+            else:
+                good.append((number, self._asking(request)))
+        if good:
+            answered = await self._scored_rows([asking for _, asking in good])
+            for (number, asking), (answers, scored, row) in zip(good, answered, strict=True):
+                if refused := scored.refused.get(row):
+                    place = f"#/rows/{number}"
+                    documents[number] = {"problem": problem_of(refused, instance=place)}
+                else:
+                    documents[number] = {"prediction": answers.prediction(asking, scored, row)}
+        return msgspec.json.encode({"rows": documents})
+
+    async def explain(self, body: bytes) -> bytes:
+        """The document of an explanation.
+
+        Raises:
+            ValidationError, LockstepError: as `predict`.
+        """
+        asking = self._asking(self.use_case.request.model_validate_json(body))
+        ((answers, scored, row),) = await self._scored_rows([asking])
+        if error := scored.refused.get(row):
+            raise error
+        # Milliseconds of CPU: other requests go on meanwhile.
+        shap = await asyncio.to_thread(shap_values, answers.scorer, scored.read)
+        prediction = answers.prediction(asking, scored, row)
+        return msgspec.json.encode(answers.explanation(prediction, scored, shap))
+
+    async def features(self, body: bytes) -> bytes:
+        """What the online store holds for some entities.
+
+        Raises:
+            ValidationError: the body is not valid.
+            LockstepError: there is no model or no Redis.
+        """
+        request = self.use_case.entities.model_validate_json(body)
         t = request.event_timestamp or self._clock.now()
-        scored = await scorer.score(request.entity_ids(), request.request_values(t), t)
-        served = scorer.served
-        artefact = served.predictor.artefact
-        return use_case.prediction(
-            request_id=uuid.uuid4().hex,
-            event_timestamp=t,
-            score=scored.score,
-            threshold=artefact.threshold,
-            model=ServedBy(
-                name=served.name, version=served.version, feature_service=artefact.feature_service
-            ),
-            features={
-                name: ServedFeature(value=f.value, status=f.status, age_seconds=f.age_seconds)
-                for name, f in scored.features.items()
-            },
-            **use_case.own_fields(request, scored.is_positive),
+        scorer = self.models.current().champion
+        asked = Asked([request.entity_ids()], {}, [microseconds(t)])
+        with self._breaker.guarded():
+            read = await scorer.read(asked)
+        return msgspec.json.encode(self._answers_of(scorer).stored(t, read))
+
+    def described(self) -> Document:
+        """The document of `Models`."""
+        state, loaded = self.models.state, []
+        with suppress(LockstepError):
+            serving = self.models.current()
+            pairs = [("champion", serving.champion), ("challenger", serving.challenger)]
+            loaded = [self._loaded(alias, scorer) for alias, scorer in pairs if scorer]
+        return {
+            "use_case": self.use_case.name,
+            "loaded": loaded,
+            "refused": [
+                {"alias": refusal.alias, "version": refusal.version, "why": refusal.why}
+                for refusal in state.refused
+            ],
+            "registry": state.problem,
+            "checked": state.checked,
+        }
+
+    async def reload(self) -> None:
+        """Returns once the fetcher has looked at the registry and this process follows it.
+
+        Raises:
+            ReloadError: it did not within `reload_seconds`.
+        """
+        number = self.cache.ask_for_reload()
+        try:
+            async with asyncio.timeout(self._settings.reload_seconds):
+                while self.cache.state().answered < number:
+                    await asyncio.sleep(0.05)
+        except TimeoutError:
+            raise ReloadError.late(self._settings.reload_seconds) from None
+        await self.models.refresh()
+
+    async def why_not_ready(self) -> dict[str, LockstepError]:
+        """The views that are empty in Redis, where there is a model.
+
+        Raises:
+            StoreUnavailableError: Redis does not answer.
+        """
+        try:
+            scorer = self.models.current().champion
+        except LockstepError:
+            return {}
+        views = await scorer.reader.unmaterialized()
+        return (
+            {f"features {self.use_case.name}": NotMaterializedError.views(views)} if views else {}
         )
+
+    async def close(self) -> None:
+        """Ends what runs in the background."""
+        if self._shadow is not None:
+            self._shadow.cancel()
+        await self.models.close()
+
+    def _asking(self, request: PredictRequest) -> Asking:
+        t = request.event_timestamp or self._clock.now()
+        return Asking(request, t, microseconds(t), os.urandom(16).hex())
+
+    async def _scored_rows(self, askings: Sequence[Asking]) -> list[tuple[Answers, Scored, int]]:
+        """Each request with the batch that it was scored in, and its row there."""
+        serving = self.models.current()
+        asked = asked_for(askings)
+        with self._breaker.guarded():
+            scored = await serving.champion.score(asked)
+        answers = self._answers_of(serving.champion)
+        self._observe("champion", answers, askings, asked, scored)
+        if serving.challenger is not None:
+            self._shadow_score(serving.challenger, askings, asked)
+        return [(answers, scored, row) for row in range(len(askings))]
+
+    def _shadow_score(self, challenger: Scorer, askings: Sequence[Asking], asked: Asked) -> None:
+        """Scores the same rows with the challenger, after the answer; one batch at a time."""
+        if self._shadow is not None and not self._shadow.done():
+            self._metrics.shadow_skipped.labels(self.use_case.name).inc(len(askings))
+            return
+
+        async def score() -> None:
+            try:
+                scored = await challenger.score(asked)
+            except LockstepError as error:
+                _log.warning("challenger not scored", why=str(error))
+                return
+            self._observe("challenger", self._answers_of(challenger), askings, asked, scored)
+
+        self._shadow = asyncio.create_task(score())
+
+    def _observe(
+        self, alias: str, answers: Answers, askings: Sequence[Asking], asked: Asked, scored: Scored
+    ) -> None:
+        """Counts what was served, and hands it to the log."""
+        predictor = answers.scorer.served.predictor
+        events = self.use_case.events
+        decisions = [
+            "rejected" if row in scored.refused else events.decision(predictor.is_positive(score))
+            for row, score in enumerate(scored.scores.tolist())
+        ]
+        self._metrics.scored(self.use_case.name, alias, scored, decisions)
+        if self._log is not None:
+            rows: ServedRows = served_rows(
+                log_schema(self.use_case.name, answers.scorer.plan),
+                answers.scorer.served,
+                alias,
+                asked,
+                scored,
+                request_ids=[asking.request_id for asking in askings],
+                logged_us=microseconds(self._clock.now()),
+                decisions=decisions,
+            )
+            self._log.put(rows)
+
+    def _answers_of(self, scorer: Scorer) -> Answers:
+        found = self._answers.get(id(scorer))
+        if found is None or found.scorer is not scorer:
+            # Few: one for each model that was loaded and is not yet forgotten.
+            self._answers = {
+                key: kept for key, kept in self._answers.items() if self._is_loaded(kept.scorer)
+            }
+            found = self._answers[id(scorer)] = Answers(self.use_case, scorer)
+        return found
+
+    def _is_loaded(self, scorer: Scorer) -> bool:
+        serving = self.models.current()
+        return scorer is serving.champion or scorer is serving.challenger
+
+    def _scorer(self, served: RegisteredModel, plan: ServicePlan) -> Scorer:
+        reader = OnlineReader(
+            self._redis_url,
+            plan.reads,
+            timeout_seconds=self._settings.redis_timeout_seconds,
+        )
+        return Scorer(served, plan, reader, self._metrics.timed(self.use_case.name))
+
+    def _swapped(self, alias: str, scorer: Scorer) -> None:
+        self._metrics.loaded(self.use_case.name, alias, scorer.served)
+
+    def _loaded(self, alias: str, scorer: Scorer) -> Document:
+        artefact = scorer.served.predictor.artefact
+        return {
+            "alias": alias,
+            **self._answers_of(scorer).model,
+            "threshold": artefact.threshold,
+            "trained_as_of": artefact.trained_as_of,
+        }
+
+
+class Services:
+    """All use cases of one server, while it runs."""
+
+    def __init__(
+        self,
+        settings: ServingSettings,
+        use_cases: Mapping[str, UseCase],
+        plan: ServingPlan,
+        *,
+        clock: Clock,
+        metrics: Metrics,
+        log: Any,
+    ) -> None:
+        self._settings = settings
+        self._url = Catalog.load(settings.project).redis_url
+        self._redis = AsyncRedisServers(
+            RedisAddress.of(self._url), timeout_seconds=settings.redis_timeout_seconds
+        )
+        self.breaker = CircuitBreaker(pause_seconds=settings.redis_pause_seconds)
+        self.by_name = {
+            name: UseCaseService(
+                use_case,
+                plan.use_cases[name],
+                settings,
+                redis_url=self._url,
+                clock=clock,
+                metrics=metrics,
+                breaker=self.breaker,
+                log=log,
+            )
+            for name, use_case in use_cases.items()
+        }
 
     async def why_not_ready(self) -> dict[str, LockstepError]:
         """What keeps requests from being answered, by what is missing; empty when ready."""
-        missing: dict[str, LockstepError] = {}
-        for name, store in self._stores.items():
-            try:
-                store.current()
-            except LockstepError as error:
-                missing[name] = error
+        missing = self.why_not_started()
         try:
-            await self._catalog.ping()
-            missing |= await self._unmaterialized(set(self._stores) - set(missing))
+            await self._ping()
+            for service in self.by_name.values():
+                missing |= await service.why_not_ready()
         except StoreUnavailableError as error:
             missing["redis"] = error
         return missing
 
-    async def _unmaterialized(self, names: Iterable[str]) -> dict[str, LockstepError]:
-        missing: dict[str, LockstepError] = {}
-        for name in names:
-            if views := await self._stores[name].current().reader.unmaterialized():
-                missing[f"features {name}"] = NotMaterializedError.views(views)
+    def why_not_started(self) -> dict[str, LockstepError]:
+        """The use cases of which no model was ever loaded, and why."""
+        missing = {}
+        for name, service in self.by_name.items():
+            try:
+                service.models.current()
+            except LockstepError as error:
+                missing[name] = error
         return missing
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
-        """Loads models in the background while the block runs."""
-        loading = asyncio.create_task(self._start())
+        """Follows the models in the background while the block runs."""
+        try:
+            await self._ping()
+        except StoreUnavailableError as error:
+            _log.warning("no redis", why=str(error))
+        seconds = self._settings.model_look_seconds
+        watching = [
+            asyncio.create_task(service.models.watch(seconds)) for service in self.by_name.values()
+        ]
         try:
             yield
         finally:
-            loading.cancel()
-            with suppress(asyncio.CancelledError):
-                await loading
-            for store in self._stores.values():
-                await store.close()
+            for task in watching:
+                task.cancel()
+            await asyncio.gather(*watching, return_exceptions=True)
+            for service in self.by_name.values():
+                await service.close()
+            await self._redis.close()
 
-    async def _start(self) -> None:
-        try:
-            await self._catalog.ping()
-        except StoreUnavailableError as error:
-            _log.warning("no redis", why=str(error))
-        await asyncio.gather(*(store.keep_trying() for store in self._stores.values()))
+    async def _ping(self) -> None:
+        with redis_errors(self._url):
+            await self._redis.ping()
 
-    def _load(self, use_case: str) -> Scorer:
-        preload(use_case)
-        return self._catalog.scorer(load_model(self._registry_uri, use_case))
+
+def asked_for(askings: Sequence[Asking]) -> Asked:
+    """The requests as columns."""
+    values = [asking.request.request_values(asking.t_us) for asking in askings]
+    return Asked(
+        [asking.request.entity_ids() for asking in askings],
+        {name: [value[name] for value in values] for name in values[0]},
+        [asking.t_us for asking in askings],
+    )

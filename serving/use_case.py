@@ -6,18 +6,21 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from serving.schemas import Prediction, PredictRequest
+from lockstep.contract.scored_events import ScoredEvents
+from serving.schemas import EntityRequest, Prediction, PredictRequest
 
 
 @dataclass(frozen=True)
 class UseCase:
-    """The request and the answer of one use case, and what only it can say.
+    """The requests and the answer of one use case, and what only it can say.
 
-    `own_fields(request, is_positive)` gives the fields that `prediction` has beyond the
-    common ones, and `decision`. The module of definitions has the same name.
+    `own_fields(request)` gives the fields that `prediction` has beyond the common ones.
+    The module of definitions has the same name.
     """
 
     name: str
+    events: ScoredEvents
     request: type[PredictRequest]
+    entities: type[EntityRequest]
     prediction: type[Prediction]
-    own_fields: Callable[[Any, bool], dict[str, Any]]
+    own_fields: Callable[[Any], dict[str, Any]]

@@ -56,7 +56,10 @@ def join_features(
     if not joined[row_id].equals(rows[row_id]):
         raise TrainingError.rows_changed(rows.height, len(joined))
     receipt = job.receipt_of(joined).as_json()
-    return Dataset(joined, feature_names(service), receipt, service_fingerprint(store, service))
+    fingerprint = service_fingerprint(
+        service, lambda name: store.registry.get_any_feature_view(name, store.project)
+    )
+    return Dataset(joined, feature_names(service), receipt, fingerprint)
 
 
 def _check_horizons(store: FeatureStore, service: FeatureService, rows: pl.DataFrame) -> None:

@@ -81,6 +81,7 @@ def fit(
     *,
     use_case: UseCase,
     feature_order: tuple[str, ...],
+    fingerprint: str,
     as_of: datetime,
     parameters: FitParameters,
     on_tree: OnTree,
@@ -95,6 +96,7 @@ def fit(
         feature_order=feature_order,
         threshold=cheapest_threshold(split.validation, scores, use_case),
         trained_as_of=as_of,
+        fingerprint=fingerprint,
     )
     return Predictor(artefact, model)
 

@@ -208,7 +208,6 @@ def _log_model(predictor: Predictor, example: pl.DataFrame, evidence: Evidence) 
         | {
             "folds": evidence.folds,
             "threshold_rule": evidence.threshold_rule,
-            "fingerprint": evidence.dataset.fingerprint,
             "dataset_hash": evidence.dataset.receipt["content_hash"],
         },
     )

@@ -99,6 +99,7 @@ def train(
             split,
             use_case=use_case,
             feature_order=feature_order,
+            fingerprint=dataset.fingerprint,
             as_of=as_of,
             parameters=parameters,
             on_tree=_tree_progress(progress, parameters),

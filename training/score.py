@@ -76,7 +76,7 @@ def score_day(
     version: int | None = None,
     progress: Progress,
 ) -> ScoredDay:
-    """Scores all events of a UTC day and replaces that day of `<use_case>/predictions`.
+    """Scores all events of a UTC day and replaces that day of `<use_case>/scored`.
 
     By the champion, unless a `version` is named. The same model on the same lake writes the
     same bytes again.
@@ -108,7 +108,7 @@ def score_day(
     )
     progress("scoring", 0.8)
     scored = predictions(model, events, dataset)
-    table = lake.table(f"{use_case}/predictions")
+    table = lake.table(f"{use_case}/scored")
     table.write_day(day, scored)
     return _summary(scored, model, events, day, table.address)
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import Any
 
 from feast import Entity, FeatureService, FeatureView, Field
 from feast.on_demand_feature_view import on_demand_feature_view
 from feast.types import Float64
 
 from feature_repo.definitions.fraud import customer, terminal, transaction
+from feature_repo.on_demand.fraud_daily import compare_with_daily
 from feature_repo.step_view import step_view
 from feature_repo.windows.fraud_daily import (
     CUSTOMER_DAILY,
@@ -33,39 +33,6 @@ customer_verdicts_daily = _mart(
 terminal_verdicts_daily = _mart(
     TERMINAL_VERDICTS_DAILY, terminal, "Verdicts on a terminal known by midnight."
 )
-
-
-def compare_with_daily(inputs: dict[str, Any]) -> dict[str, Any]:
-    """The amount over the smallest and the largest of 30 days, and the time since the last.
-
-    The last is the newest payment known at midnight. Lists in, lists out; arrays in, arrays
-    out. Null, where there is none, is None in lists and NaN in arrays. Feast runs this
-    source elsewhere: what it needs, it must define or import inside.
-    """
-    import numpy as np
-
-    amounts = np.asarray(inputs["amount_cents"], dtype=np.int64)
-    # Microseconds are below 2^53 until the year 2255: float64 holds them exactly.
-    times = np.asarray(inputs["transaction_time_us"], dtype=np.float64)
-    outputs: dict[str, Any] = {}
-    for entity in ("customer", "terminal"):
-        newest = inputs[f"{entity}_daily_tx_last_event_time_30d"]
-        since_last = times - np.asarray(newest, dtype=np.float64)
-        outputs[f"{entity}_seconds_since_last_tx"] = since_last // 1_000_000
-        for extreme in ("min", "max"):
-            bounds = inputs[f"{entity}_daily_amount_cents_{extreme}_30d"]
-            bounds = np.asarray(bounds, dtype=np.float64)
-            to_bound = np.full(len(amounts), np.nan)
-            # A null bound has become NaN, which is not above zero either.
-            np.divide(amounts, bounds, out=to_bound, where=bounds > 0)
-            outputs[f"tx_amount_to_{entity}_{extreme}_30d"] = to_bound
-    if isinstance(inputs["amount_cents"], list):
-        return {
-            name: [None if value != value else value for value in column.tolist()]
-            for name, column in outputs.items()
-        }
-    return outputs
-
 
 transaction_to_daily = on_demand_feature_view(
     name="transaction_to_daily",

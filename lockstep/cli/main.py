@@ -11,10 +11,12 @@ from pydantic import ValidationError
 from lockstep.cli import (
     backtest,
     build,
+    compile,
     demo,
     evaluate,
     generate,
     ingest,
+    keys,
     lake,
     promote,
     redis,
@@ -39,9 +41,11 @@ app.command("evaluate")(evaluate.evaluate)
 app.command("promote")(promote.promote)
 app.command("backtest")(backtest.backtest)
 app.command("score")(score.score)
+app.command("compile")(compile.compile_definitions)
 app.command("serve")(serve.serve)
 app.command("demo")(demo.demo)
 app.add_typer(lake.app, name="lake")
+app.add_typer(keys.app, name="keys")
 app.add_typer(redis.app, name="redis")
 
 

@@ -26,7 +26,7 @@ def score(
 ) -> None:
     """Scores a day's events as the API would have, with the status of every value.
 
-    The day's partition of the table `<use case>/predictions` is replaced whole.
+    The day's partition of the table `<use case>/scored` is replaced whole.
     """
     from rich.console import Console
 

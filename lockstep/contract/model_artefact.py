@@ -17,7 +17,7 @@ from lockstep.errors import LockstepError
 CHAMPION = "champion"
 CHALLENGER = "challenger"
 CATBOOST_FORMAT = "cbm"
-_TEXTS = ("use_case", "feature_service", "trained_as_of")
+_TEXTS = ("use_case", "feature_service", "trained_as_of", "fingerprint")
 
 
 class ModelArtefactError(LockstepError):
@@ -57,7 +57,8 @@ class ModelArtefact:
     """How a model is to be fed and read.
 
     A score at or above `threshold` is positive. `trained_as_of` is the instant up to
-    which labels were known to the fit.
+    which labels were known to the fit. `fingerprint` is that of the feature service's
+    definitions; empty for a model that is never registered.
     """
 
     use_case: str
@@ -65,6 +66,7 @@ class ModelArtefact:
     feature_order: tuple[str, ...]
     threshold: float
     trained_as_of: datetime
+    fingerprint: str = ""
 
     def to_metadata(self) -> dict[str, Any]:
         """The plain mapping that MLflow keeps beside the model."""
@@ -99,4 +101,5 @@ class ModelArtefact:
             feature_order=tuple(order),
             threshold=threshold,
             trained_as_of=trained_as_of,
+            fingerprint=metadata["fingerprint"],
         )

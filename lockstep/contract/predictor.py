@@ -12,6 +12,8 @@ from numpy.typing import NDArray
 from lockstep.contract.model_artefact import CATBOOST_FORMAT, ModelArtefact, ModelArtefactError
 from lockstep.contract.model_input import Columns, model_input
 
+_FEW_ROWS = 2_000
+
 
 @dataclass(frozen=True)
 class Predictor:
@@ -48,8 +50,8 @@ class Predictor:
             ModelInputError: `columns` are not the model's features.
         """
         matrix = model_input(columns, self.artefact.feature_order)
-        # One thread: for a single request, starting threads costs more than the trees.
-        threads = 1 if len(matrix) == 1 else -1
+        # One thread: up to some thousand rows, starting threads costs more than the trees.
+        threads = 1 if len(matrix) <= _FEW_ROWS else -1
         probabilities = self.model.predict(
             matrix, prediction_type="Probability", thread_count=threads
         )

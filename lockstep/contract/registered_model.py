@@ -7,7 +7,8 @@ executed.
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -37,11 +38,15 @@ class NoModelError(LockstepError):
         )
 
     @classmethod
-    def failed(cls, name: str, cause: Exception) -> NoModelError:
+    def refused(cls, name: str, version: int | None, why: str) -> NoModelError:
+        which = "" if version is None else f" version {version}"
         return cls(
-            f"loading the model {name!r} failed ({type(cause).__name__})",
-            next_step="see the server's log; it keeps trying",
+            f"the model {name!r}{which} is refused: {why}", next_step="the server keeps looking"
         )
+
+    @classmethod
+    def said(cls, name: str, why: str) -> NoModelError:
+        return cls(f"there is no model {name!r}: {why}", next_step="the server keeps looking")
 
     @classmethod
     def loading(cls, name: str) -> NoModelError:
@@ -58,17 +63,39 @@ class RegisteredModel:
     metadata: Mapping[str, Any] = field(default_factory=dict)
 
 
-def load_model(
+@dataclass(frozen=True)
+class ModelFiles:
+    """What MLflow keeps of a version that serving needs: one file and its description.
+
+    `example` is the input that was logged with the model, MLflow's file; None for none.
+    """
+
+    model: Path
+    metadata: Mapping[str, Any]
+    example: Path | None
+
+
+@dataclass(frozen=True)
+class FoundVersion:
+    """A version in the registry; `download` brings its files, which are gone afterwards."""
+
+    version: int
+    run_id: str
+    download: Callable[[], ModelFiles]
+
+
+@contextmanager
+def found_version(
     uri: str, name: str, *, version: int | None = None, alias: str = CHAMPION
-) -> RegisteredModel:
+) -> Iterator[FoundVersion]:
     """The model's `version`; where none is named, the one that has the alias.
 
-    Takes seconds (it imports MLflow and CatBoost): call it outside the event loop.
+    Imports MLflow, which takes seconds.
 
     Raises:
         NoModelError: the registry has no such model.
         RegistryError: the registry does not answer.
-        ModelArtefactError: the model is damaged or was not registered by `lockstep train`.
+        ModelArtefactError: on download, the model was not registered by `lockstep train`.
     """
     wanted = f"version {version}" if version is not None else f"alias {alias!r}"
     _refuse_missing_file(uri, name, wanted)
@@ -86,8 +113,32 @@ def load_model(
             if error.error_code in _ABSENT:
                 raise NoModelError.not_registered(name, wanted) from error
             raise
-        described, predictor = _read(_download(client, uri, found, scratch), name)
-        return RegisteredModel(name, int(found.version), predictor, described)
+        yield FoundVersion(
+            int(found.version),
+            str(found.run_id),
+            lambda: _files(_download(client, uri, found, scratch)),
+        )
+
+
+def load_model(
+    uri: str, name: str, *, version: int | None = None, alias: str = CHAMPION
+) -> RegisteredModel:
+    """The model of `found_version`, ready to score.
+
+    Takes seconds (it imports MLflow and CatBoost): call it outside an event loop.
+
+    Raises:
+        NoModelError: the registry has no such model.
+        RegistryError: the registry does not answer.
+        ModelArtefactError: the model is damaged or was not registered by `lockstep train`.
+    """
+    with found_version(uri, name, version=version, alias=alias) as found:
+        files = found.download()
+        artefact = ModelArtefact.from_metadata(files.metadata)
+        if artefact.use_case != name:
+            raise ModelArtefactError.other_use_case(artefact.use_case, name)
+        predictor = Predictor.load(files.model, artefact)
+        return RegisteredModel(name, found.version, predictor, files.metadata)
 
 
 def _refuse_missing_file(uri: str, name: str, wanted: str) -> None:
@@ -104,15 +155,16 @@ def _download(client: MlflowClient, uri: str, version: ModelVersion, scratch: st
     return Path(download_artifacts(artifact_uri=source, dst_path=scratch, tracking_uri=uri))
 
 
-def _read(folder: Path, use_case: str) -> tuple[dict[str, Any], Predictor]:
+def _files(folder: Path) -> ModelFiles:
     from mlflow.models import Model
 
     described = Model.load(str(folder))
-    metadata = dict(described.metadata or {})
-    artefact = ModelArtefact.from_metadata(metadata)
-    if artefact.use_case != use_case:
-        raise ModelArtefactError.other_use_case(artefact.use_case, use_case)
     flavour = described.flavors.get("catboost")
     if not flavour:
         raise ModelArtefactError.bad_metadata("names no CatBoost file")
-    return metadata, Predictor.load(folder / Path(flavour["data"]).name, artefact)
+    example = (described.saved_input_example_info or {}).get("artifact_path")
+    return ModelFiles(
+        model=folder / Path(flavour["data"]).name,
+        metadata=dict(described.metadata or {}),
+        example=folder / Path(example).name if example else None,
+    )

@@ -29,11 +29,16 @@ Row = tuple[list[float], list[int]]
 
 @dataclass(frozen=True)
 class FeatureVectors:
-    """(rows, features). A value is NaN unless its status keeps it; `codes` index STATUSES."""
+    """(rows, features). A value is NaN unless its status keeps it; `codes` index STATUSES.
+
+    `horizons` are those of the plan's views, in microseconds; None where nothing was ever
+    materialised.
+    """
 
     features: tuple[str, ...]
     values: NDArray[np.float64]
     codes: NDArray[np.uint8]
+    horizons: tuple[int | None, ...]
 
     def status(self, row: int, feature: str) -> FeatureStatus:
         """The status of one value."""
@@ -68,7 +73,9 @@ class VectorDecoder:
         `answers` has those of each entity one after another, one for each key of the plan.
         """
         shape = (len(t_us), len(self.plan.features))
-        vectors = FeatureVectors(self.plan.features, np.empty(shape), np.empty(shape, np.uint8))
+        vectors = FeatureVectors(
+            self.plan.features, np.empty(shape), np.empty(shape, np.uint8), tuple(horizons)
+        )
         left = fill(answers, t_us, horizons, self.layout, vectors.values, vectors.codes)
         hashes = len(self.plan.keys)
         for row in left:
@@ -85,6 +92,7 @@ class VectorDecoder:
             self.plan.features,
             np.concatenate([none.values, *(part.values for part in parts)]),
             np.concatenate([none.codes, *(part.codes for part in parts)]),
+            parts[0].horizons if parts else none.horizons,
         )
 
     def _row(self, answers: Iterator[Answer], horizons: Horizons, t_us: int) -> Row:

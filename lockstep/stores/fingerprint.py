@@ -4,31 +4,50 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Callable
 from typing import Any
 
-from feast import FeatureService, FeatureStore, FeatureView, OnDemandFeatureView
+from feast import FeatureService, FeatureView, OnDemandFeatureView
 
 from lockstep.stores.materialization import definition_of
 from lockstep.stores.view_tags import max_age_us, tail_steps
 
+# A view by its name: out of a registry, or of a module of definitions.
+ViewOf = Callable[[str], FeatureView | OnDemandFeatureView]
 
-def service_fingerprint(store: FeatureStore, service: FeatureService) -> str:
-    """SHA-256 in hex over the service's features in order, and the views behind them.
+# Tags of a service that say what is done about a status; see `contract.status_policy`.
+POLICY_PREFIX = "on_"
 
-    Of a view: columns, types, keys, source, time to live and tags that mean something. Of an
-    on-demand view: columns, types, mode and the text of its function. Descriptions, owners
-    and other tags are left out.
+
+def service_fingerprint(service: FeatureService, view_of: ViewOf) -> str:
+    """SHA-256 in hex over the service's features in order, and all views behind them.
+
+    Of a view: columns, types, keys, source, time to live and tags that mean something, such
+    as the fingerprint of its windows. Of an on-demand view: columns, types, mode, what it
+    reads and the text of its function. Of the service: what it does about a status.
+    Descriptions, owners and other tags are left out.
 
     Raises:
-        FeastObjectNotFoundException: a view of the service was not applied.
+        FeastObjectNotFoundException: what `view_of` raises for a view that it lacks.
     """
-    told: list[Any] = []
+    told: list[Any] = [policy_tags(service)]
+    sources: dict[str, Any] = {}
     for projection in service.feature_view_projections:
-        view = store.registry.get_any_feature_view(projection.name, store.project)
-        meaning = _on_demand(view) if isinstance(view, OnDemandFeatureView) else _view(view)
+        view = view_of(projection.name)
         features = [feature.name for feature in projection.features]
-        told.append([projection.name_to_use(), features, meaning])
-    return hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()
+        told.append([projection.name_to_use(), features])
+        if isinstance(view, OnDemandFeatureView):
+            sources[view.name] = _on_demand(view)
+            for source in view.source_feature_view_projections.values():
+                sources[source.name] = _view(view_of(source.name))
+        else:
+            sources[view.name] = _view(view)
+    return hashlib.sha256(json.dumps([told, sources], sort_keys=True).encode()).hexdigest()
+
+
+def policy_tags(service: FeatureService) -> dict[str, str]:
+    """The tags of a service that say what is done about a status."""
+    return {k: str(v) for k, v in (service.tags or {}).items() if k.startswith(POLICY_PREFIX)}
 
 
 def _view(view: FeatureView) -> dict[str, Any]:
@@ -37,6 +56,7 @@ def _view(view: FeatureView) -> dict[str, Any]:
         "ttl_seconds": view.ttl.total_seconds() if view.ttl else None,
         "max_age_us": max_age_us(view),
         "tail_steps": tail_steps(view),
+        "window_spec": (view.tags or {}).get("window_spec"),
     }
 
 

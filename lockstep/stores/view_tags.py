@@ -3,6 +3,7 @@
 step_function: true     a row holds until the next one, whatever its age
 max_age_seconds: 7200   how far T may be past the view's horizon before a value is STALE
 live: true              Redis keeps the last 8 steps, not only the newest; or a number
+window_spec: 5f2a...    the fingerprint of the windows that the view's table holds
 """
 
 from __future__ import annotations

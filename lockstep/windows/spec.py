@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import hashlib
+import json
+from dataclasses import asdict, dataclass
 
 from lockstep.windows.duration import duration_us
 from lockstep.windows.errors import WindowSpecError
@@ -148,6 +150,11 @@ class WindowSpec:
     def table(self) -> str:
         """The lake table of the steps: beside the source's, under the spec's name."""
         return f"{self.source.rpartition('/')[0]}/{self.name}".lstrip("/")
+
+    @property
+    def fingerprint(self) -> str:
+        """SHA-256 in hex of all that the spec says: it changes when a step's value may."""
+        return hashlib.sha256(json.dumps(asdict(self), sort_keys=True).encode()).hexdigest()
 
     @property
     def lengths_us(self) -> tuple[int, ...]:

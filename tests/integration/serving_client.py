@@ -13,6 +13,8 @@ from starlette.testclient import TestClient
 from lockstep.contract.clock import FixedClock
 from lockstep.settings import Settings
 from serving.app import create_app
+from serving.model_fetcher import ModelFetcher
+from serving.plan_compiler import serving_plan
 from serving.settings import ServingSettings
 
 PREDICT = "/v1/fraud/predict"
@@ -24,11 +26,18 @@ PATIENCE_SECONDS = 25.0
 
 @contextmanager
 def api(settings: Settings, redis_url: str, now: datetime, **limits: Any) -> Iterator[TestClient]:
-    """A client of the running application, ready or not."""
+    """A client of the running application, ready or not, with the fetcher beside it."""
     project = settings.model_copy(update={"redis_url": redis_url})
-    serving_settings = ServingSettings(project=project, model_retry_seconds=0.05, **limits)
-    with TestClient(create_app(serving_settings, FixedClock(now))) as client:
-        yield client
+    given = {"auth": "off", "log_share": 0, "model_retry_seconds": 0.05, **limits}
+    chosen = ServingSettings(project=project, model_look_seconds=0.05, **given)
+    plan, clock = serving_plan(chosen), FixedClock(now)
+    fetcher = ModelFetcher(chosen, plan, clock)
+    fetcher.start()
+    try:
+        with TestClient(create_app(chosen, plan, clock)) as client:
+            yield client
+    finally:
+        fetcher.close()
 
 
 def wait_until_ready(client: TestClient) -> None:

@@ -70,7 +70,7 @@ def service(settings: Settings) -> str:
 
 
 def predictions(settings: Settings, day: date = DAY) -> pl.DataFrame:
-    return Lake.at(settings.lake).table("fraud/predictions").read_day(day)
+    return Lake.at(settings.lake).table("fraud/scored").read_day(day)
 
 
 def of_day(project: Project, day: date = DAY) -> pl.DataFrame:
@@ -146,13 +146,13 @@ def test_a_value_is_there_exactly_where_its_status_says_so(scoring: Settings) ->
 
 def test_a_day_scored_again_is_the_same_bytes(scoring: Settings) -> None:
     def digest() -> str:
-        table = Lake.at(scoring.lake).table("fraud/predictions")
+        table = Lake.at(scoring.lake).table("fraud/scored")
         return hashlib.sha256(table.lake.read_bytes(table.part(DAY))).hexdigest()
 
     first, before = score(scoring), digest()
-    Lake.at(scoring.lake).table("fraud/predictions").write_day(DAY, pl.DataFrame({"x": [1]}))
+    Lake.at(scoring.lake).table("fraud/scored").write_day(DAY, pl.DataFrame({"x": [1]}))
     assert (score(scoring), digest()) == (first, before)
-    assert Lake.at(scoring.lake).table("fraud/predictions").days() == [DAY]
+    assert Lake.at(scoring.lake).table("fraud/scored").days() == [DAY]
 
 
 def test_a_version_may_be_named(scoring: Settings) -> None:
@@ -165,7 +165,7 @@ def test_a_version_may_be_named(scoring: Settings) -> None:
 def test_without_a_champion_nothing_is_scored(untrained: Settings) -> None:
     with pytest.raises(NoModelError, match="alias 'champion'; run `lockstep train fraud`"):
         score(untrained)
-    assert not Lake.at(untrained.lake).list("fraud/predictions/")
+    assert not Lake.at(untrained.lake).list("fraud/scored/")
 
 
 def test_a_day_without_transactions_is_named_with_those_that_there_are(scoring: Settings) -> None:

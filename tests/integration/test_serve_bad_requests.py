@@ -75,20 +75,10 @@ def test_every_missing_field_is_named(client: TestClient) -> None:
     assert {e["problem"] for e in document["errors"]} == {"Field required"}
 
 
-@pytest.mark.parametrize(
-    ("content", "message"),
-    [
-        ('{"customer_id": 1', "body: not JSON"),
-        ("", "body: Field required"),
-        ("[]", "body: Input should be a valid dictionary"),
-        ("null", "body: "),
-    ],
-)
-def test_a_body_that_is_no_object_is_refused(
-    client: TestClient, content: str, message: str
-) -> None:
+@pytest.mark.parametrize("content", ["[]", "null", "1", '"x"'])
+def test_a_body_that_is_no_object_is_refused(client: TestClient, content: str) -> None:
     document = problem(client.post(PREDICT, content=content, headers=JSON), 422)
-    assert message in document["detail"]
+    assert "body: Input should be an object" in document["detail"]
 
 
 def test_json_must_be_declared(client: TestClient) -> None:
@@ -99,8 +89,11 @@ def test_json_must_be_declared(client: TestClient) -> None:
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        (b"1" * 5_000, "a number with too many digits (ValueError)"),
-        (b'{"customer_id": "\xff"}', "not UTF-8 text (UnicodeDecodeError)"),
+        (b'{"customer_id": 1', "EOF while parsing an object at line 1 column 17"),
+        (b"", "EOF while parsing a value at line 1 column 0"),
+        (b"1" * 5_000, "number out of range at line 1 column 4302"),
+        (b'{"customer_id": "\xff"}', "invalid unicode code point at line 1 column 18"),
+        (b"NaN1", "trailing characters at line 1 column 4"),
     ],
 )
 def test_a_body_that_cannot_be_read_says_why(
@@ -108,8 +101,8 @@ def test_a_body_that_cannot_be_read_says_why(
 ) -> None:
     document = problem(client.post(PREDICT, content=content, headers=JSON), 400)
     assert document["type"] == "urn:lockstep:problem:unreadable-body"
-    assert document["errors"] == [{"field": "body", "problem": message}]
-    assert document["detail"].startswith(f"body: {message}; ")
+    assert document["errors"] == [{"field": "body", "problem": f"not JSON: {message}"}]
+    assert document["detail"].startswith(f"body: not JSON: {message}; ")
 
 
 def test_a_body_that_nests_too_deep_is_refused(client: TestClient) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import http.client
 import json
 import os
 import socket
@@ -109,7 +108,7 @@ def test_a_truncated_model_is_refused(untrained: Settings) -> None:
     (model,) = untrained.home_dir.glob("mlartifacts/models/*/artifacts/model.cb")
     model.write_bytes(model.read_bytes()[:-100])
     with embedded_redis() as url, api(untrained, url, END) as client:
-        assert "'model.cb' cannot be loaded" in _ready_detail_with(client, "model.cb")
+        assert "'model.cbm' cannot be loaded" in _ready_detail_with(client, "model.cbm")
 
 
 def test_a_model_without_the_alias_is_no_champion(untrained: Settings) -> None:
@@ -140,12 +139,11 @@ def test_the_command_logs_one_line_for_each_missing_thing(
     log = tmp_path / "serve.log"
     with serving(log) as running:
         deadline = time.monotonic() + 60
-        while "no model" not in log.read_text() and time.monotonic() < deadline:
+        while (
+            "no model" not in log.read_text() or "no redis" not in log.read_text()
+        ) and time.monotonic() < deadline:
             time.sleep(0.1)
-        connection = http.client.HTTPConnection("127.0.0.1", running.port, timeout=5)
-        connection.request("GET", "/live")
-        assert connection.getresponse().status == 200
-        connection.close()
+        running.wait_until_live()
     events = [json.loads(line)["event"] for line in log.read_text().splitlines()]
     assert sorted(events) == ["listening", "no model", "no redis"]
 

@@ -1,0 +1,150 @@
+"""What Prometheus is told: counts, latencies and what the models do. No label is unbounded."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import partial
+
+import numpy as np
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+
+from lockstep.contract.registered_model import RegisteredModel
+from lockstep.contract.status import FeatureStatus
+from lockstep.stores.feature_vectors import STATUSES
+from serving.feature_log import FeatureLog
+from serving.scorer import Scored
+
+# Around the goals: 10 ms for a request, 30 for a thousand rows.
+LATENCY_SECONDS = (0.001, 0.0025, 0.005, 0.0075, 0.01, 0.015, 0.02, 0.03, 0.05, 0.1, 0.25, 1.0)
+_PART_SECONDS = (0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.1, 0.5, 1.0)
+_AGE_SECONDS = (1, 10, 60, 600, 3600, 7200, 21_600, 86_400, 172_800, 604_800)
+_ROWS = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024)
+_SCORES = tuple(n / 20 for n in range(1, 20))
+
+_PRESENT = STATUSES.index(FeatureStatus.PRESENT)
+
+Timer = Callable[[float, float], None]
+
+
+class Metrics:
+    """The metrics of one process, in `registry`."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self.registry = registry
+
+        def histogram(
+            name: str, text: str, labels: Sequence[str], buckets: Sequence[float]
+        ) -> Histogram:
+            return Histogram(name, text, labels, buckets=buckets, registry=registry)
+
+        self._status = Counter(
+            "lockstep_feature_status",
+            "Served values whose status is not PRESENT.",
+            ["use_case", "feature", "status"],
+            registry=registry,
+        )
+        self._values = Counter(
+            "lockstep_feature_values", "Served values.", ["use_case"], registry=registry
+        )
+        self._age = histogram(
+            "lockstep_feature_age_seconds",
+            "How far T is past a view's horizon.",
+            ["use_case", "view"],
+            _AGE_SECONDS,
+        )
+        self._redis = histogram(
+            "lockstep_redis_seconds", "One batch read from Redis.", ["use_case"], _PART_SECONDS
+        )
+        self._model = histogram(
+            "lockstep_model_seconds",
+            "On-demand functions and model, for one batch.",
+            ["use_case"],
+            _PART_SECONDS,
+        )
+        self._score = histogram("lockstep_score", "Scores.", ["use_case", "alias"], _SCORES)
+        self._decision = Counter(
+            "lockstep_decisions",
+            "Decisions, and rows that were rejected.",
+            ["use_case", "alias", "decision"],
+            registry=registry,
+        )
+        self._info = Gauge(
+            "lockstep_model_info",
+            "1 for the models that are loaded.",
+            ["use_case", "alias", "version", "feature_service", "fingerprint"],
+            registry=registry,
+            multiprocess_mode="livemax",
+        )
+        self.batch_rows = histogram(
+            "lockstep_batch_rows", "Requests that were scored together.", ["use_case"], _ROWS
+        )
+        self.shadow_skipped = Counter(
+            "lockstep_shadow_skipped",
+            "Rows that the challenger did not score, since it was busy.",
+            ["use_case"],
+            registry=registry,
+        )
+        self._loaded: dict[tuple[str, str], tuple[str, ...]] = {}
+
+    def timed(self, use_case: str) -> Timer:
+        """Takes the seconds of Redis and those of the model of one batch."""
+        redis, model = self._redis.labels(use_case), self._model.labels(use_case)
+
+        def timed(redis_seconds: float, model_seconds: float) -> None:
+            redis.observe(redis_seconds)
+            model.observe(model_seconds)
+
+        return timed
+
+    def watch(self, log: FeatureLog) -> None:
+        """Shows the counts of the feature log."""
+        rows = Gauge(
+            "lockstep_feature_log_rows",
+            "Rows of the feature log: waiting now; written, dropped and skipped so far.",
+            ["state"],
+            registry=self.registry,
+            multiprocess_mode="livesum",
+        )
+        for state in ("queued", "written", "dropped", "skipped"):
+            rows.labels(state).set_function(partial(getattr, log, state))
+
+    def loaded(self, use_case: str, alias: str, served: RegisteredModel) -> None:
+        """Says which model has the alias now."""
+        artefact = served.predictor.artefact
+        labels = (
+            use_case,
+            alias,
+            str(served.version),
+            artefact.feature_service,
+            artefact.fingerprint,
+        )
+        before = self._loaded.get((use_case, alias))
+        if before is not None and before != labels:
+            self._info.labels(*before).set(0)
+        self._info.labels(*labels).set(1)
+        self._loaded[use_case, alias] = labels
+
+    def scored(self, use_case: str, alias: str, scored: Scored, decisions: Sequence[str]) -> None:
+        """Counts one batch."""
+        score = self._score.labels(use_case, alias)
+        for value in scored.scores.tolist():
+            score.observe(value)
+        for decision in set(decisions):
+            count = decisions.count(decision)
+            self._decision.labels(use_case, alias, decision).inc(count)
+        if alias != "champion":
+            return
+        read = scored.read
+        self._values.labels(use_case).inc(read.codes.size)
+        rows, columns = np.nonzero(read.codes != _PRESENT)
+        for row, column in zip(rows.tolist(), columns.tolist(), strict=True):
+            status = STATUSES[read.codes[row, column]]
+            self._status.labels(use_case, read.features[column].name, status).inc()
+        views: dict[str, int] = {}
+        for column, feature in enumerate(read.features):
+            views.setdefault(feature.view, column)
+        for view, column in views.items():
+            age = self._age.labels(use_case, view)
+            for seconds in read.ages[:, column].tolist():
+                if seconds == seconds:
+                    age.observe(seconds)
