@@ -35,6 +35,11 @@ NAMES = (
     "dataset_30d",
     "search_50",
     "score_day",
+    "predict_throughput",
+    "predict_p99_1000rps",
+    "predict_batch_1000",
+    "feature_log_overhead",
+    "ready",
     "demo",
 )
 

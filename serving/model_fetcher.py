@@ -129,6 +129,10 @@ class ModelFetcher:
         try:
             model, example = cache.load(cached)
             plan_for(model, self._plan.use_cases[cache.use_case])
+        except ModelArtefactError as error:
+            # Perhaps it is torn on this machine only: the next time it is fetched anew.
+            shutil.rmtree(cache.folder / cached.folder)
+            return str(error)
         except LockstepError as error:
             return str(error)
         scores = model.predictor.model.predict(example, prediction_type="Probability")

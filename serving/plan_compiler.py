@@ -47,7 +47,7 @@ def serving_plan(settings: ServingSettings) -> ServingPlan:
     use_cases = {
         name: {
             service.name: service_plan(project, service, definitions)
-            for service in _all(definitions, FeatureService)
+            for service in defined(definitions, FeatureService)
         }
         for name in USE_CASES
         for definitions in (import_module(f"{DEFINITIONS}.{name}"),)
@@ -61,8 +61,8 @@ def service_plan(project: str, service: FeatureService, definitions: ModuleType)
     Raises:
         DefinitionsError: the module lacks a view that the service names.
     """
-    views = {view.name: view for view in _all(definitions, FeatureView)}
-    on_demand = {view.name: view for view in _all(definitions, OnDemandFeatureView)}
+    views = {view.name: view for view in defined(definitions, FeatureView)}
+    on_demand = {view.name: view for view in defined(definitions, OnDemandFeatureView)}
     projections = service.feature_view_projections
     functions = [(p, on_demand[p.name]) for p in projections if p.name in on_demand]
     inputs = [p for _, v in functions for p in v.source_feature_view_projections.values()]
@@ -132,7 +132,8 @@ def _function(projection: Any, view: OnDemandFeatureView) -> PlannedFunction:
     )
 
 
-def _all(definitions: ModuleType, kind: type) -> Iterator[Any]:
+def defined(definitions: ModuleType, kind: type) -> Iterator[Any]:
+    """What a module of definitions has of one kind."""
     return (value for value in vars(definitions).values() if isinstance(value, kind))
 
 

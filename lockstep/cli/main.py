@@ -9,6 +9,7 @@ import typer
 from pydantic import ValidationError
 
 from lockstep.cli import (
+    apply,
     backtest,
     build,
     compile,
@@ -35,6 +36,7 @@ app = typer.Typer(
 )
 app.command("generate")(generate.generate)
 app.command("ingest")(ingest.ingest)
+app.command("apply")(apply.apply)
 app.command("build")(build.build)
 app.command("train")(train.train)
 app.command("evaluate")(evaluate.evaluate)

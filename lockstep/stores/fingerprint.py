@@ -31,18 +31,25 @@ def service_fingerprint(service: FeatureService, view_of: ViewOf) -> str:
         FeastObjectNotFoundException: what `view_of` raises for a view that it lacks.
     """
     told: list[Any] = [policy_tags(service)]
-    sources: dict[str, Any] = {}
     for projection in service.feature_view_projections:
-        view = view_of(projection.name)
         features = [feature.name for feature in projection.features]
         told.append([projection.name_to_use(), features])
+    meanings = view_meanings(service, view_of)
+    return hashlib.sha256(json.dumps([told, meanings], sort_keys=True).encode()).hexdigest()
+
+
+def view_meanings(service: FeatureService, view_of: ViewOf) -> dict[str, Any]:
+    """What each view behind a service means, by its name, as plain values."""
+    meanings: dict[str, Any] = {}
+    for projection in service.feature_view_projections:
+        view = view_of(projection.name)
         if isinstance(view, OnDemandFeatureView):
-            sources[view.name] = _on_demand(view)
+            meanings[view.name] = _on_demand(view)
             for source in view.source_feature_view_projections.values():
-                sources[source.name] = _view(view_of(source.name))
+                meanings[source.name] = _view(view_of(source.name))
         else:
-            sources[view.name] = _view(view)
-    return hashlib.sha256(json.dumps([told, sources], sort_keys=True).encode()).hexdigest()
+            meanings[view.name] = _view(view)
+    return meanings
 
 
 def policy_tags(service: FeatureService) -> dict[str, str]:

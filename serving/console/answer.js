@@ -67,7 +67,8 @@ function flags(found) {
 }
 
 function badge(status) {
-  return element("span", { class: `badge status-${status === "PRESENT" ? "good" : "bad"}` }, status);
+  const kind = status === "PRESENT" ? "good" : "bad";
+  return element("span", { class: `badge status-${kind}` }, status);
 }
 
 function reasons({ base, reasons: found }) {

@@ -4,7 +4,7 @@ import { address, ask, key, Problem } from "./api.js";
 import { answerCards } from "./answer.js";
 import { copyCommand, curlCommand } from "./curl.js";
 import { element } from "./elements.js";
-import { Form } from "./form.js";
+import { focusOn, Form } from "./form.js";
 import { modelPanel, parityPanel, problemCard, problemLine } from "./panels.js";
 import { remember, showRecent } from "./recent.js";
 import { bodyText, useCases } from "./schema.js";
@@ -27,7 +27,8 @@ async function start() {
     showProblem(error);
     return;
   }
-  place("use-case").replaceChildren(...[...known.keys()].map((name) => element("option", {}, name)));
+  const choices = [...known.keys()].map((name) => element("option", {}, name));
+  place("use-case").replaceChildren(...choices);
   showForm();
   showRecent(place("recent"), pick);
   if (key.get()) await showPanels();
@@ -60,6 +61,7 @@ async function score() {
     const cards = await answer(useCase, values);
     if (number !== asked) return;
     showAnswer(cards);
+    bringIntoSight(cards[0]);
     place("spoken").textContent = cards[0].querySelector(".headline").textContent;
     remember(useCase, values);
     showRecent(place("recent"), pick);
@@ -90,18 +92,23 @@ async function answer(useCase, values) {
 function showAnswer(cards) {
   place("answer").replaceChildren(...cards);
   place("answer").removeAttribute("aria-busy");
-  const { top, bottom } = cards[0].getBoundingClientRect();
-  if (bottom < 0 || top > window.innerHeight / 2) cards[0].scrollIntoView();
+}
+
+function bringIntoSight(card) {
+  const { top, bottom } = card.getBoundingClientRect();
+  if (bottom < 0 || top > window.innerHeight / 2) card.scrollIntoView();
 }
 
 function showProblem(error) {
   const problem = asProblem(error);
-  showAnswer([problemCard(problem)]);
+  const card = problemCard(problem);
+  showAnswer([card]);
   if (problem.keyWords) {
     place("key-problem").textContent = problem.keyWords;
-    place("key").focus();
+    focusOn(place("key"));
+  } else if (!form.showProblems(problem.document.errors ?? [])) {
+    bringIntoSight(card);
   }
-  form.showProblems(problem.document.errors ?? []);
 }
 
 /** A mistake of this page is shown like any other problem, and told to the browser's console. */

@@ -51,8 +51,9 @@ export function signed(value) {
 /** Seconds as people say them. */
 export function durationText(seconds) {
   const whole = Math.round(seconds);
-  if (whole < 60) return `${numberText(seconds, 3)} s`;
-  if (whole < 3600) return `${Math.floor(whole / 60)} min ${whole % 60} s`;
-  if (whole < 48 * 3600) return `${Math.floor(whole / 3600)} h ${Math.floor((whole % 3600) / 60)} min`;
-  return `${numberText(Math.floor(whole / 86400))} d`;
+  const [minutes, hours, days] = [60, 3600, 86_400].map((unit) => Math.floor(whole / unit));
+  if (minutes < 1) return `${numberText(seconds, 3)} s`;
+  if (hours < 1) return `${minutes} min ${whole % 60} s`;
+  if (days < 2) return `${hours} h ${minutes % 60} min`;
+  return `${numberText(days)} d`;
 }

@@ -29,7 +29,7 @@ export class Form {
     this.fill(Object.fromEntries(examples.map((field) => [field.name, String(field.example)])));
   }
 
-  /** Says beside each input what is wrong with it; the first one gets the focus. */
+  /** Says beside each input what is wrong with it; whether there is one, which gets the focus. */
   showProblems(errors) {
     const known = errors.filter((error) => this.fields.some((f) => f.name === fieldOf(error)));
     for (const error of known) {
@@ -37,7 +37,8 @@ export class Form {
       input(name).setAttribute("aria-invalid", "true");
       problemPlace(name).textContent = error.problem;
     }
-    if (known.length) input(fieldOf(known[0])).focus();
+    if (known.length) focusOn(input(fieldOf(known[0])));
+    return known.length > 0;
   }
 
   forgetProblems() {
@@ -55,6 +56,12 @@ function fieldOf(error) {
 
 const input = (name) => document.getElementById(`field-${name}`);
 const problemPlace = (name) => document.getElementById(`problem-${name}`);
+
+/** Brings an input, and what is said of it, into sight; also where it has the focus already. */
+export function focusOn(place) {
+  place.focus();
+  place.closest(".field").scrollIntoView({ block: "nearest" });
+}
 
 function row(field) {
   const { name, required, hint } = field;

@@ -4,20 +4,25 @@ import { element, facts, numeric, numberText } from "./elements.js";
 
 /** What is loaded for each use case, and what was refused and why. */
 export function modelPanel(models) {
-  return models.flatMap((of) => [
-    ...of.loaded.map((model) => loaded(of.use_case, model)),
-    of.loaded.length ? null : element("p", { class: "notice" }, `${of.use_case}: no model is loaded.`),
-    ...of.refused.map(refused),
-    of.registry ? element("p", { class: "notice" }, `MLflow was not reached: ${of.registry}`) : null,
-    element("p", { class: "hint" }, `${of.use_case}: registry last asked ${of.checked ?? "never"}.`),
-  ]).filter(Boolean);
+  return models.flatMap(({ use_case: name, loaded, refused, registry, checked }) => [
+    ...loaded.map((model) => loadedModel(name, model)),
+    ...(loaded.length ? [] : [notice(`${name}: no model is loaded.`)]),
+    ...refused.map(refusal),
+    ...(registry ? [notice(`MLflow was not reached: ${registry}`)] : []),
+    element("p", { class: "hint" }, `${name}: registry last asked ${checked ?? "never"}.`),
+  ]);
 }
 
-function loaded(useCase, model) {
+function notice(...words) {
+  return element("p", { class: "notice" }, ...words);
+}
+
+function loadedModel(useCase, model) {
+  const alias = element("span", { class: "badge" }, model.alias);
   return element(
     "article",
     { class: "model" },
-    element("h3", {}, `${model.name} version ${model.version} `, element("span", { class: "badge" }, model.alias)),
+    element("h3", {}, `${model.name} version ${model.version} `, alias),
     facts([
       ["Use case", useCase],
       ["Service", model.feature_service],
@@ -28,19 +33,20 @@ function loaded(useCase, model) {
   );
 }
 
-function refused({ alias, version, why }) {
+function refusal({ alias, version, why }) {
   const what = version === null ? alias : `${alias}, version ${version}`;
-  return element("p", { class: "notice" }, element("strong", {}, `Refused: ${what}. `), why);
+  return notice(element("strong", {}, `Refused: ${what}. `), why);
 }
 
 /** The last audit's document, whatever it holds; null where no audit has run. */
 export function parityPanel(audit) {
   if (audit === null) return [element("p", {}, "No audit has run.")];
-  const text = (value) => (typeof value === "number" ? numeric(value) : plain(value));
-  return [facts(Object.entries(audit).map(([name, value]) => [name.replaceAll("_", " "), text(value)]))];
+  const members = Object.entries(audit);
+  return [facts(members.map(([name, value]) => [name.replaceAll("_", " "), told(value)]))];
 }
 
-function plain(value) {
+function told(value) {
+  if (typeof value === "number") return numeric(value);
   return value !== null && typeof value === "object" ? JSON.stringify(value) : String(value);
 }
 

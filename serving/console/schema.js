@@ -68,7 +68,9 @@ function rangeText({ minimum, maximum }) {
 /** The request as JSON text; what is empty is left out, and the API says what is wrong. */
 export function bodyText(fields, values) {
   const given = fields.filter(({ name }) => values[name]);
-  const members = given.map((f) => `${JSON.stringify(f.name)}: ${jsonText(f.type, values[f.name])}`);
+  const members = given.map(
+    ({ name, type }) => `${JSON.stringify(name)}: ${jsonText(type, values[name])}`,
+  );
   return `{${members.join(", ")}}`;
 }
 

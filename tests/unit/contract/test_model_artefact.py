@@ -15,6 +15,7 @@ _ARTEFACT = ModelArtefact(
     feature_order=("a", "b"),
     threshold=0.25,
     trained_as_of=datetime(2018, 8, 1, tzinfo=UTC),
+    fingerprint="5f2a",
 )
 
 
@@ -33,6 +34,7 @@ def test_metadata_reads_back_and_may_hold_more() -> None:
         ("feature_order", ["a", 1]),
         ("threshold", "0.25"),
         ("trained_as_of", "yesterday"),
+        ("fingerprint", None),
     ],
 )
 def test_a_bad_entry_is_named(key: str, value: Any) -> None:

@@ -11,8 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from feature_repo.definitions import fraud
-from feature_repo.definitions.fraud_profile import PROFILE_FIELDS, compare_with_profile
-from serving.feature_plan import FeaturePlan
+from feature_repo.definitions.fraud_profile import PROFILE_FIELDS
+from feature_repo.on_demand.fraud_profile import compare_with_profile
+from serving.plan_compiler import service_plan
 
 HOUR_US = 3_600_000_000
 STORED = (
@@ -97,13 +98,14 @@ def test_lists_and_arrays_say_the_same(rows: list[dict[str, Any]]) -> None:
 
 
 def test_the_service_can_be_served() -> None:
-    plan = FeaturePlan.of(fraud.fraud_v2, fraud)
-    stored = {name for view in plan.stored.values() for name in view}
-    assert stored == set(STORED)
-    assert plan.features[-len(PROFILE_FIELDS) :] == tuple(field.name for field in PROFILE_FIELDS)
+    plan = service_plan("cards", fraud.fraud_v2, fraud)
+    assert {feature.name for feature in plan.stored} == set(STORED)
+    computed = tuple(field.name for field in PROFILE_FIELDS)
+    assert tuple(feature.name for feature in plan.features)[-len(computed) :] == computed
+    assert plan.computed == set(computed)
 
 
 @pytest.mark.parametrize("name", [n for n in vars(fraud) if n.startswith("fraud_v")])
 def test_no_service_offers_a_feature_twice(name: str) -> None:
-    features = FeaturePlan.of(vars(fraud)[name], fraud).features
+    features = [f.name for f in service_plan("cards", vars(fraud)[name], fraud).features]
     assert len(set(features)) == len(features)

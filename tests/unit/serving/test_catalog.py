@@ -2,15 +2,10 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from pathlib import Path
-from types import SimpleNamespace
-from typing import Any
 
 import pytest
 
-from lockstep.contract.model_artefact import ModelArtefact
-from lockstep.contract.registered_model import RegisteredModel
 from lockstep.settings import Settings
 from serving.catalog import Catalog
 from serving.errors import DefinitionsError
@@ -51,35 +46,3 @@ def test_a_variable_that_is_not_set_is_named(
 def test_a_configuration_that_cannot_be_used_is_named(tmp_path: Path, text: str | None) -> None:
     with pytest.raises(DefinitionsError, match=r"feature_store\.yaml cannot be used"):
         Catalog.load(_settings(tmp_path, text))
-
-
-def _served(feature_service: str, *features: str) -> RegisteredModel:
-    artefact = ModelArtefact(
-        use_case="fraud",
-        feature_service=feature_service,
-        feature_order=features,
-        threshold=0.5,
-        trained_as_of=datetime(2018, 8, 1, tzinfo=UTC),
-    )
-    # The catalog looks at nothing else of a predictor.
-    predictor: Any = SimpleNamespace(artefact=artefact)
-    return RegisteredModel("fraud", 7, predictor)
-
-
-_CATALOG = Catalog("cards", "redis://127.0.0.1:1/0")
-
-
-def test_a_model_may_read_fewer_features_than_its_service_offers() -> None:
-    scorer = _CATALOG.scorer(_served("fraud_v1", "tx_count_1d"))
-    assert {"customer_windows", "terminal_windows"} == {v.name for v in scorer.plan.views}
-
-
-def test_a_model_of_another_service_is_refused() -> None:
-    expected = r"version 7 was trained on feature service 'fraud_v0'.*\['fraud_v1', 'fraud_v2'"
-    with pytest.raises(DefinitionsError, match=expected):
-        _CATALOG.scorer(_served("fraud_v0", "tx_count_1d"))
-
-
-def test_a_model_of_features_that_are_not_offered_is_refused() -> None:
-    with pytest.raises(DefinitionsError, match=r"reads \['tx_count_1h'\], which"):
-        _CATALOG.scorer(_served("fraud_v1", "tx_count_1d", "tx_count_1h"))

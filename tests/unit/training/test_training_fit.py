@@ -51,6 +51,7 @@ def _fit(split: Split, on_tree: OnTree = _ignore) -> Predictor:
         split,
         use_case=_USE_CASE,
         feature_order=_FEATURES,
+        fingerprint="5f2a",
         as_of=START + 67 * DAY,
         parameters=_PARAMETERS,
         on_tree=on_tree,
@@ -79,6 +80,7 @@ def test_the_artefact_says_how_to_feed_the_model(split: Split) -> None:
     assert artefact.feature_order == _FEATURES
     assert (artefact.use_case, artefact.feature_service) == ("toy", "toy_v1")
     assert artefact.trained_as_of == START + 67 * DAY
+    assert artefact.fingerprint == "5f2a"
 
 
 def test_every_tree_is_reported(split: Split) -> None:
