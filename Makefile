@@ -40,8 +40,10 @@ format: setup ## rewrite the code in house style
 bench: setup ## measure against peers; ONLY=name for one
 	$(RUN)/python -m benchmarks.run $(ONLY)
 
-serve: setup ## the prediction API on the demo's data, http://127.0.0.1:8000/docs
+serve: setup ## the prediction API and its console on the demo's data, http://127.0.0.1:8000
 	@$(RUN)/lockstep redis start
+	@$(RUN)/lockstep keys list 2>/dev/null | grep -q predict || \
+	  { echo "Your API key:"; $(RUN)/lockstep keys add me --scope predict --scope read; }
 	@$(RUN)/lockstep serve
 
 ui: setup ## the Feast UI, http://127.0.0.1:8888

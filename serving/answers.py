@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
 from typing import Any
 
+import msgspec
 import numpy as np
 
 from lockstep.stores.feature_vectors import STATUSES
+from serving.errors import ServingError
 from serving.plan import PlannedFeature
 from serving.schemas import PredictRequest
 from serving.scorer import Read, Scored, Scorer
@@ -19,8 +21,14 @@ from serving.use_case import UseCase
 
 Document = dict[str, Any]
 
-# A feature's column, its name, and whether it is a whole number.
-Shown = tuple[int, str, bool]
+
+class Feature(msgspec.Struct, gc=False):
+    """The document of `ServedFeature`; a batch has tens of thousands, so none is tracked."""
+
+    value: int | float | None
+    status: str
+    age_seconds: float | None
+
 
 _STATUS_NAMES = tuple(status.value for status in STATUSES)
 
@@ -42,30 +50,38 @@ class Answers:
     use_case: UseCase
     scorer: Scorer
 
-    def prediction(self, asking: Asking, scored: Scored, row: int) -> Document:
-        """The document of `Prediction` for a row that was scored."""
-        score = float(scored.scores[row])
-        predictor = self.scorer.served.predictor
-        read = scored.read
-        codes = read.codes[row].tolist()
-        stored = [codes[column] for column in self._stored_columns]
-        return {
-            **self.use_case.own_fields(asking.request),
-            "request_id": asking.request_id,
-            "event_timestamp": asking.t,
-            "score": score,
-            "decision": self.use_case.events.decision(predictor.is_positive(score)),
-            "threshold": predictor.artefact.threshold,
-            "model": self.model,
-            "flags": self.scorer.policy.flags(stored),
-            "features": _features(read, row, self._shown),
-        }
+    def predictions(
+        self, askings: Sequence[Asking], scored: Scored
+    ) -> list[Document | ServingError]:
+        """The documents of `Prediction`, or why a row was refused, in the order of the rows."""
+        predictor, events = self.scorer.served.predictor, self.use_case.events
+        threshold, own_fields = predictor.artefact.threshold, self.use_case.own_fields
+        flags = self.scorer.policy.flags(scored.read.codes[:, self.scorer.listed_stored])
+        scores = scored.scores.tolist()
+        features = _features(scored.read, self._columns)
+        return [
+            scored.refused.get(row)
+            or {
+                **own_fields(asking.request),
+                "request_id": asking.request_id,
+                "event_timestamp": asking.t,
+                "score": scores[row],
+                "decision": events.decision(predictor.is_positive(scores[row])),
+                "threshold": threshold,
+                "model": self.model,
+                "flags": flags.get(row, ()),
+                "features": features[row],
+            }
+            for row, asking in enumerate(askings)
+        ]
 
     def stored(self, t: datetime, read: Read) -> Document:
         """The document of `StoredFeatures` for the only row that was read."""
-        features = _features(read, 0, _shown(enumerate(read.features)))
-        for feature in read.features:
-            features[feature.name]["view"] = feature.view
+        (found,) = _features(read, list(enumerate(read.features)))
+        features = {
+            feature.name: {**msgspec.structs.asdict(found[feature.name]), "view": feature.view}
+            for feature in read.features
+        }
         return {"event_timestamp": t, "features": features}
 
     def explanation(self, prediction: Document, scored: Scored, shap: Sequence[float]) -> Document:
@@ -75,7 +91,7 @@ class Answers:
         reasons = [
             {
                 "feature": feature.name,
-                "value": (value := prediction["features"][feature.name]["value"]),
+                "value": (value := prediction["features"][feature.name].value),
                 "contribution": contribution,
                 "words": _words(feature, value, contribution),
             }
@@ -96,10 +112,6 @@ class Answers:
         }
 
     @cached_property
-    def _shown(self) -> list[Shown]:
-        return _shown(self._columns)
-
-    @cached_property
     def _columns(self) -> list[tuple[int, PlannedFeature]]:
         """The model's features in its order, and their columns."""
         columns = {
@@ -108,28 +120,28 @@ class Answers:
         order = self.scorer.served.predictor.artefact.feature_order
         return [columns[name] for name in order]
 
-    @cached_property
-    def _stored_columns(self) -> list[int]:
-        columns: list[int] = self.scorer.listed_stored.tolist()
-        return columns
 
-
-def _shown(features: Iterable[tuple[int, PlannedFeature]]) -> list[Shown]:
-    return [(column, feature.name, feature.is_whole) for column, feature in features]
-
-
-def _features(read: Read, row: int, shown: Sequence[Shown]) -> Document:
-    values, ages = read.values[row].tolist(), read.ages[row].tolist()
-    codes = read.codes[row].tolist()
-    features = {}
-    for column, name, is_whole in shown:
-        value, age = values[column], ages[column]
-        features[name] = {
-            "value": None if value != value else int(value) if is_whole else value,
-            "status": _STATUS_NAMES[codes[column]],
-            "age_seconds": None if age != age else age,
+def _features(read: Read, shown: Sequence[tuple[int, PlannedFeature]]) -> list[dict[str, Feature]]:
+    """For each row the features by name; `shown` are their columns."""
+    columns = [column for column, _ in shown]
+    cells = zip(
+        read.values[:, columns].tolist(),
+        read.codes[:, columns].tolist(),
+        read.ages[:, columns].tolist(),
+        strict=True,
+    )
+    told = [(feature.name, feature.is_whole) for _, feature in shown]
+    return [
+        {
+            name: Feature(
+                None if value != value else int(value) if is_whole else value,
+                _STATUS_NAMES[code],
+                None if age != age else age,
+            )
+            for (name, is_whole), value, code, age in zip(told, values, codes, ages, strict=True)
         }
-    return features
+        for values, codes, ages in cells
+    ]
 
 
 def _words(feature: PlannedFeature, value: float | int | None, contribution: float) -> str:

@@ -106,7 +106,7 @@ def _report(settings: Settings, proof: Any, answers: list[dict[str, Any]]) -> No
         raise DemoError.mismatches(f"{proof.comparison}; the first is {first}")
     typer.echo(
         "\nOpen next (each keeps running; stop it with Ctrl-C):\n"
-        "  make serve    the prediction API        http://127.0.0.1:8000/docs\n"
+        "  make serve    the prediction API        http://127.0.0.1:8000\n"
         "  make ui       the features in Feast     http://127.0.0.1:8888\n"
         "  make mlflow   the model and its metrics http://127.0.0.1:5000\n"
         f"The data is in {settings.home_dir}; `make clean` forgets it."

@@ -104,10 +104,17 @@ class StatusPolicy:
         wanted = [_CODES[status] for status in self.rejected]
         return np.asarray(np.isin(codes, wanted).any(axis=1))
 
-    def flags(self, codes: Sequence[int]) -> list[FeatureStatus]:
-        """The flagged statuses in one row, each once, in order of precedence."""
-        there = set(codes)
-        return [s for s in FeatureStatus if s in self.flagged and _CODES[s] in there]
+    def flags(self, codes: Codes) -> dict[int, list[FeatureStatus]]:
+        """The flagged statuses in rows of `codes`, each once, in order of precedence.
+
+        Rows that have none are not named.
+        """
+        found: dict[int, list[FeatureStatus]] = {}
+        for status, code in _CODES.items():
+            if status in self.flagged:
+                for row in np.flatnonzero((codes == code).any(axis=1)).tolist():
+                    found.setdefault(row, []).append(status)
+        return found
 
 
 def codes_of(statuses: Sequence[Any]) -> Codes:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import shutil
+import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -25,6 +27,8 @@ from lockstep.contract.registered_model import load_model
 from lockstep.lake.lake import Lake
 from lockstep.settings import Settings
 from lockstep.stores.embedded_redis import embedded_redis
+from lockstep.stores.feature_vectors import FeatureVectors
+from lockstep.stores.online_reader import OnlineReader
 from training.fit import FitParameters
 from training.run import TrainingOptions, train
 from training.use_case import load_use_case
@@ -165,6 +169,37 @@ def test_a_new_champion_takes_over_while_requests_are_in_flight(
             alias(settings, CHAMPION, 2)
             seen = [answers for worker in asking for answers in worker.result()]
     assert {tuple(set(versions)) for versions in seen} == {(1,), (2,)}
+
+
+def test_a_request_that_began_with_one_model_ends_with_it(
+    settings: Settings,
+    redis_address: str,
+    predictors: dict[int, Predictor],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    bodies = requests(settings, 5)
+    vectors, reading, go_on = OnlineReader.vectors, threading.Semaphore(0), threading.Event()
+
+    async def held(self: OnlineReader, rows: Any, t_us: Any) -> FeatureVectors:
+        """Reads as ever, but not before it may."""
+        reading.release()
+        await asyncio.to_thread(go_on.wait, PATIENCE_SECONDS)
+        return await vectors(self, rows, t_us)
+
+    monkeypatch.setattr(OnlineReader, "vectors", held)
+    with api(settings, redis_address, END, **ON_REQUEST) as client, ThreadPoolExecutor(2) as pool:
+        wait_until_ready(client)
+        one = pool.submit(client.post, PREDICT, json=bodies[0])
+        many = pool.submit(client.post, BATCH, json={"rows": bodies})
+        for _ in range(2):
+            assert reading.acquire(timeout=PATIENCE_SECONDS)
+        alias(settings, CHAMPION, 2)
+        assert loaded(reloaded(client)) == {"champion": 2}
+        go_on.set()
+        rows = [row["prediction"] for row in many.result().json()["rows"]]
+        answers = [one.result().json(), *rows]
+        assert [check_wholly_of_one(answer, predictors) for answer in answers] == [1] * 6
+        assert check_wholly_of_one(client.post(PREDICT, json=bodies[0]).json(), predictors) == 2
 
 
 def test_a_reload_takes_a_champion_over_at_once(settings: Settings, redis_address: str) -> None:

@@ -77,12 +77,13 @@ def test_a_row_is_rejected_for_one_cell_and_for_nothing_else(
     assert policy.rejects(codes).tolist() == expected
 
 
-@given(POLICIES, st.lists(st.integers(0, len(STATUSES) - 1)))
-def test_flags_come_once_each_in_order_of_precedence(
-    policy: StatusPolicy, codes: list[int]
+@given(POLICIES, CODES)
+def test_flags_of_a_row_come_once_each_in_order_of_precedence(
+    policy: StatusPolicy, codes: np.ndarray
 ) -> None:
-    found = {STATUSES[code] for code in codes}
-    assert policy.flags(codes) == [s for s in STATUSES if s in found & policy.flagged]
+    found = [{STATUSES[code] for code in row} & policy.flagged for row in codes]
+    expected = {row: [s for s in STATUSES if s in flags] for row, flags in enumerate(found)}
+    assert policy.flags(codes) == {row: flags for row, flags in expected.items() if flags}
 
 
 @given(st.lists(st.sampled_from(STATUSES)))
