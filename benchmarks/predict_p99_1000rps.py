@@ -1,4 +1,4 @@
-"""Row `predict_p99_1000rps`: latency at a thousand requests a second that do not wait for answers."""
+"""Row `predict_p99_1000rps`: latency at a thousand requests a second, whoever still waits."""
 
 from __future__ import annotations
 

@@ -46,6 +46,8 @@ class Asked:
 class Read:
     """Features of rows: (rows, features). A value is NaN unless its status keeps it.
 
+    Or unless the service declares another value for that status, once the rows are complete.
+
     `codes` index the statuses; `ages` are seconds, NaN where the store vouches for nothing.
     """
 
@@ -112,14 +114,9 @@ class Scorer:
         return self.served.predictor.scores(self.model_columns(read))
 
     def model_columns(self, read: Read) -> dict[str, Floats]:
-        """The model's features by name, after the service's policy."""
-        listed = self.listed_stored
-        values = read.values
-        if self.policy.defaults:
-            values = values.copy()
-            values[:, listed] = self.policy.treated(values[:, listed], read.codes[:, listed])
+        """The model's features by name."""
         return {
-            name: values[:, self._position[name]]
+            name: read.values[:, self._position[name]]
             for name in self.served.predictor.artefact.feature_order
         }
 
@@ -169,6 +166,10 @@ class Scorer:
                 read.values[:, column] = stored.values[:, source]
                 read.codes[:, column] = stored.codes[:, source]
                 read.ages[:, column] = stored.ages[:, source]
+        if self.policy.defaults:
+            listed = self.listed_stored
+            treated = self.policy.treated(read.values[:, listed], read.codes[:, listed])
+            read.values[:, listed] = treated
         return read
 
     def _computed(self, stored: Read, asked: Asked) -> dict[str, Floats]:

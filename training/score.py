@@ -13,6 +13,7 @@ import polars as pl
 from lockstep.contract.registered_model import RegisteredModel, load_model
 from lockstep.contract.scored_events import ScoredEvents
 from lockstep.contract.status import FeatureStatus, computed_status
+from lockstep.contract.status_policy import REJECTED
 from lockstep.errors import LockstepError
 from lockstep.lake.facts import live_rows, require_whole
 from lockstep.lake.lake import Lake
@@ -140,6 +141,8 @@ def events_of(lake: Lake, events: ScoredEvents, day: date) -> pl.DataFrame:
 def predictions(model: RegisteredModel, events: ScoredEvents, dataset: Dataset) -> pl.DataFrame:
     """One row a row of `dataset`: the score and what it means, then each feature and its status.
 
+    A row with a status that the service rejects has no score, as in the API.
+
     Raises:
         ScoringError: the model reads what the dataset lacks.
     """
@@ -149,13 +152,17 @@ def predictions(model: RegisteredModel, events: ScoredEvents, dataset: Dataset) 
         service = predictor.artefact.feature_service
         raise ScoringError.unknown_features(model, service, lacking)
     scores = predictor.scores(rows.select(order).to_dict())
-    decisions = [events.decision(predictor.is_positive(score)) for score in scores.tolist()]
+    rejected = dataset.rejected()
+    decisions = [
+        REJECTED if is_rejected else events.decision(predictor.is_positive(score))
+        for score, is_rejected in zip(scores.tolist(), rejected.tolist(), strict=True)
+    ]
     return rows.select(
         events.row_id,
         *events.entity_keys,
         EVENT_TIMESTAMP,
         CREATED_TIMESTAMP,
-        pl.Series("score", scores),
+        pl.when(~pl.Series(rejected)).then(pl.Series(scores)).alias("score"),
         pl.Series("decision", decisions, pl.String),
         pl.lit(predictor.artefact.threshold).alias("threshold"),
         pl.lit(model.version, pl.Int64).alias("model_version"),

@@ -16,7 +16,6 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,7 +25,7 @@ from lockstep.errors import LockstepError
 
 REJECTED = "rejected"
 
-_CODES = {status: code for code, status in enumerate(FeatureStatus)}
+_CODES: dict[str, int] = {status: code for code, status in enumerate(FeatureStatus)}
 _DECLARED = (
     FeatureStatus.NOT_FOUND,
     FeatureStatus.EXPIRED,
@@ -110,20 +109,20 @@ class StatusPolicy:
         Rows that have none are not named.
         """
         found: dict[int, list[FeatureStatus]] = {}
-        for status, code in _CODES.items():
+        for status in FeatureStatus:
             if status in self.flagged:
-                for row in np.flatnonzero((codes == code).any(axis=1)).tolist():
+                for row in np.flatnonzero((codes == _CODES[status]).any(axis=1)).tolist():
                     found.setdefault(row, []).append(status)
         return found
 
 
-def codes_of(statuses: Sequence[Any]) -> Codes:
+def codes_of(statuses: Sequence[str]) -> Codes:
     """The positions in FeatureStatus of statuses by name.
 
     >>> codes_of(["NOT_FOUND", "PRESENT"])
     array([0, 5], dtype=uint8)
     """
-    return np.array([_CODES[FeatureStatus(name)] for name in statuses], np.uint8)
+    return np.array([_CODES[name] for name in statuses], np.uint8)
 
 
 def _number(tag: str, text: str) -> float:
