@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from importlib.metadata import version
+from typing import Any
 
 import structlog
 from fastapi import FastAPI, Request
@@ -89,6 +90,7 @@ def create_app(settings: ServingSettings, plan: ServingPlan, clock: Clock) -> Fa
     app.include_router(health_routes(services))
     add_use_case_routes(app, services)
     app.include_router(console_routes())
+    _describe_keys(app)
     _add_problem_handlers(app, retry_after_seconds=settings.retry_after_seconds)
     # Innermost first: the paths that carry the load, then limits, keys and metrics around them.
     app.add_middleware(
@@ -124,6 +126,25 @@ def _add_keys(app: FastAPI, settings: ServingSettings, clock: Clock) -> None:
         scope_of=default_scopes,
         clock=clock,
     )
+
+
+def _describe_keys(app: FastAPI) -> None:
+    """Tells OpenAPI of the keys, which a middleware asks for."""
+    described = app.openapi
+
+    def openapi() -> dict[str, Any]:
+        document = described()
+        document.setdefault("components", {})["securitySchemes"] = {
+            "header": {"type": "apiKey", "in": "header", "name": "X-API-Key"},
+            "bearer": {"type": "http", "scheme": "bearer"},
+        }
+        for path, operations in document["paths"].items():
+            for method, operation in operations.items():
+                if default_scopes(method.upper(), path):
+                    operation["security"] = [{"header": []}, {"bearer": []}]
+        return document
+
+    app.openapi = openapi  # type: ignore[method-assign]  # FastAPI's own way to extend it
 
 
 def _add_metrics(

@@ -14,6 +14,7 @@ import sys
 from dataclasses import dataclass
 from functools import cached_property
 from importlib import import_module
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -137,14 +138,14 @@ def plan_of(settings: ServingSettings) -> ServingPlan:
 
 
 def sources_hash(settings: ServingSettings) -> str:
-    """SHA-256 in hex of the project's name and the installed definitions.
+    """SHA-256 in hex of the project's name, the installed definitions and Lockstep's version.
 
     Raises:
         DefinitionsError: feature_store.yaml cannot be used.
     """
     folder = Path(feature_repo.__file__).parent
     project = Catalog.load(settings.project).project
-    told = hashlib.sha256(f"{_FORMAT} {sys.version_info[:2]} {project}".encode())
+    told = hashlib.sha256(f"{_FORMAT} {version('lockstep')} {project}".encode())
     for path in sorted(folder.rglob("*.py")):
         told.update(path.relative_to(folder).as_posix().encode() + b"\0" + path.read_bytes())
     return told.hexdigest()

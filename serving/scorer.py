@@ -175,10 +175,11 @@ class Scorer:
     def _computed(self, stored: Read, asked: Asked) -> dict[str, Floats]:
         if not self._functions:
             return {}
-        columns: dict[str, Any] = {
-            feature.name: _column(feature, stored.values[:, column])
-            for column, feature in enumerate(stored.features)
-        }
+        columns: dict[str, Any] = {}
+        for position, feature in enumerate(stored.features):
+            column = _column(feature, stored.values[:, position])
+            # By both names, as the offline join hands them over.
+            columns[feature.name] = columns[f"{feature.view}__{feature.name}"] = column
         columns |= {name: np.asarray(values) for name, values in asked.request.items()}
         lists: dict[str, list[Any]] = {}
         computed: dict[str, Floats] = {}
@@ -186,7 +187,12 @@ class Scorer:
             if planned.takes_columns:
                 outputs = function(columns)
             else:
-                whole = {feature.name for feature in stored.features if feature.is_whole}
+                whole = {
+                    name
+                    for feature in stored.features
+                    if feature.is_whole
+                    for name in (feature.name, f"{feature.view}__{feature.name}")
+                }
                 lists = lists or {n: _listed(c, n in whole) for n, c in columns.items()}
                 outputs = function(lists)
             computed |= {name: np.asarray(outputs[name], np.float64) for name in planned.features}

@@ -238,8 +238,8 @@ class UseCaseService:
         async def score() -> None:
             try:
                 scored = await challenger.score(asked)
-            except LockstepError as error:
-                _log.warning("challenger not scored", why=str(error))
+            except Exception as error:  # noqa: BLE001  nobody waits for it, and the answer is out
+                _log.warning("challenger not scored", why=f"{type(error).__name__}: {error}")
                 return
             self._observe("challenger", self._answers_of(challenger), askings, asked, scored)
 

@@ -239,6 +239,8 @@ def test_the_api_describes_itself(client: TestClient) -> None:
     operation = document["paths"][PREDICT]["post"]
     assert set(operation["responses"]) == {"200", "400", "401", "403", "413", "422", "429", "503"}
     assert list(operation["responses"]["422"]["content"]) == ["application/problem+json"]
+    assert operation["security"] == [{"header": []}, {"bearer": []}]
+    assert "security" not in document["paths"]["/live"]["get"]
     amount = document["components"]["schemas"]["FraudRequest"]["properties"]["amount_cents"]
     assert (amount["minimum"], amount["maximum"]) == (0, 100_000_000_000)
     assert amount["examples"]

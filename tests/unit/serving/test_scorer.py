@@ -285,7 +285,7 @@ def test_a_function_of_lists_is_handed_whole_numbers_as_such_whatever_else_is_nu
     assert [cell(scored, "spent", number)[0] for number in (0, 1)] == [1, 1]
 
 
-def test_a_default_takes_the_place_of_the_value_before_the_model_only() -> None:
+def test_a_default_takes_the_place_of_the_value_and_leaves_its_status() -> None:
     plan = service(on_null="0", on_expired="-80", on_stale="70")
     rows = [
         GOOD | {"n": (NAN, NULL)},
@@ -295,14 +295,13 @@ def test_a_default_takes_the_place_of_the_value_before_the_model_only() -> None:
         GOOD,
     ]
     scored = score(rows, [50] * 5, plan=plan)
-    shown = [cell(scored, "n", row)[0] for row in range(5)]
-    np.testing.assert_array_equal(shown, [NAN, NAN, 9, NAN, 4])
+    shown = [cell(scored, "n", row) for row in range(5)]
+    np.testing.assert_array_equal([value for value, _, _ in shown], [0, -80, 70, NAN, 4])
+    assert [status for _, status, _ in shown] == [NULL, EXPIRED, STALE, NOT_FOUND, PRESENT]
     # Functions see what was stored.
     assert [cell(scored, "seen", row)[0] for row in range(5)] == [1, 1, 10, 1, 5]
-    model_rows = scored.read.values.copy()
-    model_rows[:, 0] = [0, -80, 70, NAN, 4]
-    expected = MODEL.predictor.model.predict(model_rows, prediction_type="Probability")[:, 1]
-    assert scored.scores.tolist() == expected.tolist()
+    expected = MODEL.predictor.model.predict(scored.read.values, prediction_type="Probability")
+    assert scored.scores.tolist() == expected[:, 1].tolist()
     assert scored.refused == {}
 
 

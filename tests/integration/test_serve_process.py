@@ -1,0 +1,192 @@
+"""The server as a process: what it does when it, Redis or a worker is ended under load."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import os
+import signal
+import threading
+import time
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+from fraud_project import Project, materialize
+from free_port import free_port
+from serving_client import END, GOOD, PREDICT
+
+from lockstep.cli.demo_parts.api import Api, serving
+from lockstep.stores.embedded_redis import embedded_redis, server_url
+
+BODY = GOOD | {"event_timestamp": END.isoformat()}
+PATIENCE_SECONDS = 60
+
+
+@pytest.fixture
+def environment(project: Project, monkeypatch: pytest.MonkeyPatch) -> int:
+    """Of a server over the trained project; the port of its Redis."""
+    port = free_port()
+    monkeypatch.setenv("LOCKSTEP_PROJECT_DIR", str(project.settings.project_dir))
+    monkeypatch.setenv("REDIS_URL", server_url(port))
+    monkeypatch.setenv("SERVING_LOG_SHARE", "0")
+    return port
+
+
+@dataclass
+class Load:
+    """Clients that ask again and again, each on a connection of its own."""
+
+    api: Api
+    statuses: Counter[int] = field(default_factory=Counter)
+    scores: set[float] = field(default_factory=set)
+    odd: list[str] = field(default_factory=list)
+    slowest: float = 0.0
+    ended: threading.Event = field(default_factory=threading.Event)
+
+    def ask(self) -> None:
+        while not self.ended.is_set():
+            started = time.monotonic()
+            status, headers, answer = _post(self.api, PREDICT, BODY)
+            self.slowest = max(self.slowest, time.monotonic() - started)
+            self.statuses[status] += 1
+            if status == 200:
+                self.scores.add(answer["score"])
+            elif status != 503 or "Retry-After" not in headers:
+                self.odd.append(f"{status} {answer}")
+
+    def wait_for(self, status: int, more: int) -> None:
+        """Returns once so many more answers had this status."""
+        wanted, deadline = self.statuses[status] + more, time.monotonic() + PATIENCE_SECONDS
+        while self.statuses[status] < wanted:
+            assert time.monotonic() < deadline, (self.statuses, self.odd[:3])
+            time.sleep(0.05)
+
+
+@contextmanager
+def load(api: Api, clients: int = 4) -> Iterator[Load]:
+    asking = Load(api)
+    threads = [threading.Thread(target=asking.ask) for _ in range(clients)]
+    for thread in threads:
+        thread.start()
+    try:
+        yield asking
+    finally:
+        asking.ended.set()
+        for thread in threads:
+            thread.join()
+
+
+def _post(api: Api, path: str, body: Any) -> tuple[int, Any, Any]:
+    connection = http.client.HTTPConnection("127.0.0.1", api.port, timeout=PATIENCE_SECONDS)
+    headers = {"Content-Type": "application/json", "X-API-Key": api.key}
+    connection.request("POST", path, json.dumps(body), headers)
+    response = connection.getresponse()
+    answer = json.loads(response.read())
+    connection.close()
+    return response.status, response.headers, answer
+
+
+def test_redis_ends_and_comes_back_under_load(
+    project: Project, environment: int, tmp_path: Path
+) -> None:
+    with serving(tmp_path / "serve.log") as api:
+        with embedded_redis(tmp_path, environment) as url:
+            materialize(project.settings, url, END)
+            api.wait_until_ready()
+            (_, _, before) = _post(api, PREDICT, BODY)
+            with load(api) as asking:
+                asking.wait_for(200, 50)
+        # Left: Redis is gone, and kept what it held.
+        with load(api) as asking:
+            asking.wait_for(503, 50)
+            with embedded_redis(tmp_path, environment):
+                asking.wait_for(200, 50)
+    assert asking.odd == []
+    assert asking.scores == {before["score"]}
+
+
+def test_requests_that_were_begun_are_answered_when_the_server_is_ended(
+    project: Project, environment: int, tmp_path: Path
+) -> None:
+    batch = json.dumps({"rows": [BODY] * 500})
+    with (
+        embedded_redis(tmp_path, environment) as url,
+        serving(tmp_path / "serve.log") as api,
+    ):
+        materialize(project.settings, url, END)
+        api.wait_until_ready()
+        headers = {"Content-Type": "application/json", "X-API-Key": api.key}
+        begun = [http.client.HTTPConnection("127.0.0.1", api.port, timeout=60) for _ in range(8)]
+        for connection in begun:
+            connection.request("POST", f"{PREDICT}/batch", batch, headers)
+        # One loop accepts in order: when this one is answered, the others were accepted.
+        assert _post(api, PREDICT, BODY)[0] == 200
+        api.process.send_signal(signal.SIGTERM)
+        for connection in begun:
+            response = connection.getresponse()
+            assert response.status == 200
+            assert len(json.loads(response.read())["rows"]) == 500
+            connection.close()
+        assert api.process.wait(timeout=60) == 0
+
+
+def test_a_worker_that_dies_is_replaced(project: Project, environment: int, tmp_path: Path) -> None:
+    with (
+        embedded_redis(tmp_path, environment) as url,
+        serving(tmp_path / "serve.log") as api,
+    ):
+        materialize(project.settings, url, END)
+        api.wait_until_ready()
+        (worker,) = _workers(api)
+        os.kill(worker.pid, signal.SIGKILL)
+        deadline = time.monotonic() + PATIENCE_SECONDS
+        while _workers(api) in ([], [worker]):
+            assert time.monotonic() < deadline
+            time.sleep(0.1)
+        api.wait_until_ready()
+        assert _post(api, PREDICT, BODY)[0] == 200
+
+
+def _workers(api: Api) -> list[psutil.Process]:
+    children = psutil.Process(api.process.pid).children()
+    alive = [child for child in children if child.status() != psutil.STATUS_ZOMBIE]
+    return [child for child in alive if "spawn_main" in " ".join(child.cmdline())]
+
+
+def test_counts_of_all_workers_are_shown_together(
+    project: Project, environment: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SERVING_WORKERS", "2")
+    with (
+        embedded_redis(tmp_path, environment) as url,
+        serving(tmp_path / "serve.log") as api,
+    ):
+        materialize(project.settings, url, END)
+        api.wait_until_ready()
+        deadline = time.monotonic() + PATIENCE_SECONDS
+        while len(_workers(api)) < 2 or _loaded(tmp_path) < 2:
+            assert time.monotonic() < deadline
+            time.sleep(0.1)
+        before = _counted(api)
+        for _ in range(30):
+            assert _post(api, PREDICT, BODY)[0] == 200
+        assert _counted(api) == before + 30
+
+
+def _loaded(folder: Path) -> int:
+    return (folder / "serve.log").read_text().count('"model loaded"')
+
+
+def _counted(api: Api) -> float:
+    connection = http.client.HTTPConnection("127.0.0.1", api.port, timeout=60)
+    connection.request("GET", "/metrics", headers={"X-API-Key": api.key})
+    text = connection.getresponse().read().decode()
+    connection.close()
+    name = 'lockstep_decisions_total{alias="champion"'
+    return sum(float(line.split()[-1]) for line in text.splitlines() if line.startswith(name))
