@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from statistics import median
 
 from benchmarks.row import Goal, Measurement
@@ -18,7 +19,7 @@ def measure() -> Measurement:
     seconds, memory = [], []
     for _ in range(RUNS):
         with ours(made) as server:
-            post(made, server, PREDICT, row(1))
+            post(made, server, PREDICT, json.dumps(row(1)).encode())
             seconds.append(server.ready_seconds)
             memory.append(server.process.memory_info().rss / 1e6)
     return Measurement(

@@ -22,6 +22,7 @@ _AGE_SECONDS = (1, 10, 60, 600, 3600, 7200, 21_600, 86_400, 172_800, 604_800)
 _ROWS = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024)
 _SCORES = tuple(n / 20 for n in range(1, 20))
 
+_NONE = (np.empty(0, np.int64), np.empty(0, np.int64))
 _PRESENT = STATUSES.index(FeatureStatus.PRESENT)
 
 Timer = Callable[[float, float], None]
@@ -136,8 +137,9 @@ class Metrics:
         read = scored.read
         self._values.labels(use_case).inc(read.codes.size)
         # Every pair of a feature and a status that occurs is counted once a batch.
+        odd = read.codes != _PRESENT
         cells = np.arange(read.codes.shape[1]) * len(STATUSES) + read.codes
-        pairs, counts = np.unique(cells[read.codes != _PRESENT], return_counts=True)
+        pairs, counts = np.unique(cells[odd], return_counts=True) if odd.any() else _NONE
         for pair, count in zip(pairs.tolist(), counts.tolist(), strict=True):
             column, code = divmod(pair, len(STATUSES))
             name = read.features[column].name

@@ -137,6 +137,13 @@ class Scorer:
         return np.array(listed, np.intp)
 
     @cached_property
+    def _sources(self) -> NDArray[np.intp]:
+        """Where these columns are in what is read."""
+        places = {feature.name: place for place, feature in enumerate(self.plan.stored)}
+        names = [self.plan.features[column].name for column in self.listed_stored.tolist()]
+        return np.array([places[name] for name in names], np.intp)
+
+    @cached_property
     def _functions(self) -> list[tuple[PlannedFunction, Callable[[Any], Any]]]:
         return [(planned, planned.load()) for planned in self.plan.functions]
 
@@ -152,20 +159,16 @@ class Scorer:
 
     def _completed(self, stored: Read, asked: Asked) -> Read:
         """The service's features in its order: those that were read and those computed."""
-        found = {f.name: column for column, f in enumerate(stored.features)}
         shape = (len(asked.t_us), len(self.plan.features))
         read = Read(self.plan.features, np.empty(shape), np.empty(shape, np.uint8), np.zeros(shape))
-        computed = self._computed(stored, asked)
-        for column, feature in enumerate(self.plan.features):
-            if feature.name in computed:
-                values = computed[feature.name]
-                read.values[:, column] = values
-                read.codes[:, column] = np.where(np.isnan(values), _NULL, _PRESENT)
-            else:
-                source = found[feature.name]
-                read.values[:, column] = stored.values[:, source]
-                read.codes[:, column] = stored.codes[:, source]
-                read.ages[:, column] = stored.ages[:, source]
+        listed, sources = self.listed_stored, self._sources
+        read.values[:, listed] = stored.values[:, sources]
+        read.codes[:, listed] = stored.codes[:, sources]
+        read.ages[:, listed] = stored.ages[:, sources]
+        for name, values in self._computed(stored, asked).items():
+            column = self._position[name]
+            read.values[:, column] = values
+            read.codes[:, column] = np.where(np.isnan(values), _NULL, _PRESENT)
         if self.policy.defaults:
             listed = self.listed_stored
             treated = self.policy.treated(read.values[:, listed], read.codes[:, listed])

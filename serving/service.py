@@ -75,6 +75,7 @@ class UseCaseService:
         self._coalescer = Coalescer(
             self._predicted,
             most_rows=settings.most_coalesced_rows,
+            gather_seconds=settings.gather_seconds,
             on_batch=metrics.batch_rows.labels(use_case.name).observe,
         )
         self._shadow: asyncio.Task[None] | None = None

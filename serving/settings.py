@@ -23,6 +23,7 @@ class ServingSettings(BaseSettings):
     max_body_bytes          the longest body; a batch of 1,000 rows has some 100 KB
     max_batch_rows          the most rows of one batch
     most_coalesced_rows     the most requests that are scored together
+    gather_seconds          how long a small batch waits for more rows while load is high
     redis_timeout_seconds   how long Redis may take to answer
     redis_pause_seconds     how long it is left alone after it did not three times
     auth                    "off" serves everybody, and says so in the log
@@ -46,6 +47,7 @@ class ServingSettings(BaseSettings):
     retry_after_seconds: int = Field(default=2, gt=0)
     max_batch_rows: int = Field(default=1_000, ge=1)
     most_coalesced_rows: int = Field(default=256, ge=1)
+    gather_seconds: float = Field(default=0.001, ge=0, le=0.1)
     redis_timeout_seconds: float = Field(default=0.5, gt=0)
     redis_pause_seconds: float = Field(default=1.0, gt=0)
     reload_seconds: float = Field(default=30.0, gt=0)

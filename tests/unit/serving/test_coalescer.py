@@ -1,9 +1,10 @@
-"""Rows that wait together go out together: each once, in order, and none waits for a timer."""
+"""Rows that wait together go out together: each once, and in order."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from itertools import count
 
 import pytest
 from hypothesis import given
@@ -207,3 +208,35 @@ def test_every_row_is_asked_at_most_once_and_gets_its_own_answer(
                 assert task.result() == -row
 
     asyncio.run(run())
+
+
+@pytest.mark.parametrize(
+    ("apart", "batches"), [(0.0001, [["a"], ["b", "c"]]), (0.05, [["a"], ["b"], ["c"]])]
+)
+def test_rows_that_come_close_to_each_other_are_waited_for(
+    apart: float, batches: list[list[str]]
+) -> None:
+    """By a clock that goes on by so much with each row; `c` comes a little after `b`."""
+    asked: list[list[str]] = []
+    now = count()
+
+    async def answer_all(rows: Sequence[str]) -> Sequence[str]:
+        asked.append(list(rows))
+        return rows
+
+    async def run() -> None:
+        coalescer = Coalescer(
+            answer_all,
+            most_rows=8,
+            gather_seconds=0.02,
+            monotonic=lambda: next(now) * apart,
+        )
+        assert await coalescer.answer("a") == "a"
+        second = asyncio.create_task(coalescer.answer("b"))
+        for _ in range(5):
+            await asyncio.sleep(0)
+        assert await coalescer.answer("c") == "c"
+        assert await second == "b"
+
+    asyncio.run(run())
+    assert asked == batches
