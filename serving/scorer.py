@@ -179,8 +179,7 @@ class Scorer:
         if not self._functions:
             return {}
         columns: dict[str, Any] = {}
-        for position, feature in enumerate(stored.features):
-            column = _column(feature, stored.values[:, position])
+        for feature, column in zip(stored.features, _columns(stored), strict=True):
             # By both names, as the offline join hands them over.
             columns[feature.name] = columns[f"{feature.view}__{feature.name}"] = column
         columns |= {name: np.asarray(values) for name, values in asked.request.items()}
@@ -244,11 +243,13 @@ def plan_for(served: RegisteredModel, services: Mapping[str, ServicePlan]) -> Se
     return plan
 
 
-def _column(feature: PlannedFeature, values: Floats) -> NDArray[Any]:
-    """As the offline join hands it over: whole numbers as such where none is null."""
-    if feature.is_whole and not np.isnan(values).any():
-        return values.astype(np.int64)
-    return values
+def _columns(stored: Read) -> list[NDArray[Any]]:
+    """As the offline join hands them over: whole numbers as such where none is null."""
+    nulls = list(np.isnan(stored.values).any(axis=0))
+    return [
+        values.astype(np.int64) if feature.is_whole and not has_null else values
+        for feature, values, has_null in zip(stored.features, stored.values.T, nulls, strict=True)
+    ]
 
 
 def _listed(column: NDArray[Any], is_whole: bool) -> list[Any]:

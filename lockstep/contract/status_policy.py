@@ -109,6 +109,8 @@ class StatusPolicy:
         Rows that have none are not named.
         """
         found: dict[int, list[FeatureStatus]] = {}
+        if (codes == _CODES[FeatureStatus.PRESENT]).all():
+            return found
         for status in FeatureStatus:
             if status in self.flagged:
                 for row in np.flatnonzero((codes == _CODES[status]).any(axis=1)).tolist():
