@@ -245,7 +245,7 @@ def plan_for(served: RegisteredModel, services: Mapping[str, ServicePlan]) -> Se
 
 def _columns(stored: Read) -> list[NDArray[Any]]:
     """As the offline join hands them over: whole numbers as such where none is null."""
-    nulls = list(np.isnan(stored.values).any(axis=0))
+    nulls = np.logical_or.reduce(np.isnan(stored.values), axis=0).tolist()
     return [
         values.astype(np.int64) if feature.is_whole and not has_null else values
         for feature, values, has_null in zip(stored.features, stored.values.T, nulls, strict=True)
