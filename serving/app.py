@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from importlib.metadata import version
@@ -73,7 +74,7 @@ def create_app(settings: ServingSettings, plan: ServingPlan, clock: Clock) -> Fa
         async with services.running():
             yield
         if log is not None:
-            log.close(_LOG_PATIENCE_SECONDS)
+            await asyncio.to_thread(log.close, _LOG_PATIENCE_SECONDS)
 
     # The documentation page with its scripts from the package: no outside assets.
     app = FastAPIOffline(

@@ -110,21 +110,16 @@ class Metrics:
         for state in ("queued", "written", "dropped", "skipped"):
             rows.labels(state).set_function(partial(getattr, log, state))
 
-    def loaded(self, use_case: str, alias: str, served: RegisteredModel) -> None:
-        """Says which model has the alias now."""
-        artefact = served.predictor.artefact
-        labels = (
-            use_case,
-            alias,
-            str(served.version),
-            artefact.feature_service,
-            artefact.fingerprint,
-        )
-        before = self._loaded.get((use_case, alias))
-        if before is not None and before != labels:
+    def loaded(self, use_case: str, alias: str, served: RegisteredModel | None) -> None:
+        """Says which model has the alias now; None for none."""
+        before = self._loaded.pop((use_case, alias), None)
+        if before is not None:
             self._info.labels(*before).set(0)
-        self._info.labels(*labels).set(1)
-        self._loaded[use_case, alias] = labels
+        if served is not None:
+            artefact = served.predictor.artefact
+            about = (str(served.version), artefact.feature_service, artefact.fingerprint)
+            self._loaded[use_case, alias] = labels = (use_case, alias, *about)
+            self._info.labels(*labels).set(1)
 
     def scored(self, use_case: str, alias: str, scored: Scored, decisions: Sequence[str]) -> None:
         """Counts one batch."""

@@ -19,7 +19,8 @@ _log = structlog.get_logger(__name__)
 # Longer than any request may take.
 _GRACE_SECONDS = 30.0
 
-OnSwap = Callable[[str, Scorer], None]
+# Told the alias, and the scorer that has it now; None where none has it any more.
+OnSwap = Callable[[str, Scorer | None], None]
 
 
 @dataclass(frozen=True)
@@ -98,7 +99,7 @@ class ModelStore:
         before, self._serving = self._serving, Serving(champion, challenger)
         if before is None or before.champion is not champion:
             self._on_swap("champion", champion)
-        if challenger and (before is None or before.challenger is not challenger):
+        if challenger is not (before.challenger if before else None):
             self._on_swap("challenger", challenger)
         kept = {self.state.champion, self.state.challenger}
         for cached in set(self._loaded) - kept:

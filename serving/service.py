@@ -26,6 +26,7 @@ from serving.breaker import CircuitBreaker
 from serving.catalog import Catalog
 from serving.coalescer import Coalescer
 from serving.errors import NotMaterializedError, ReloadError, ServingError, TooManyRowsError
+from serving.feature_log import FeatureLog
 from serving.log_schema import log_schema, served_rows
 from serving.metrics import Metrics
 from serving.model_cache import ModelCache
@@ -59,7 +60,7 @@ class UseCaseService:
         clock: Clock,
         metrics: Metrics,
         breaker: CircuitBreaker,
-        log: Any,
+        log: FeatureLog | None,
     ) -> None:
         self.use_case = use_case
         self._settings = settings
@@ -292,8 +293,8 @@ class UseCaseService:
         )
         return Scorer(served, plan, reader, self._metrics.timed(self.use_case.name))
 
-    def _swapped(self, alias: str, scorer: Scorer) -> None:
-        self._metrics.loaded(self.use_case.name, alias, scorer.served)
+    def _swapped(self, alias: str, scorer: Scorer | None) -> None:
+        self._metrics.loaded(self.use_case.name, alias, scorer.served if scorer else None)
 
     def _loaded(self, alias: str, scorer: Scorer) -> Document:
         artefact = scorer.served.predictor.artefact
@@ -316,7 +317,7 @@ class Services:
         *,
         clock: Clock,
         metrics: Metrics,
-        log: Any,
+        log: FeatureLog | None,
     ) -> None:
         self._settings = settings
         self._url = Catalog.load(settings.project).redis_url
