@@ -66,7 +66,7 @@ class Served:
 
     cache: ModelCache
     model_file: Path
-    swaps: list[tuple[str, int]] = field(default_factory=list)
+    swaps: list[tuple[str, int | None]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self.store = ModelStore(self.cache, SERVICES, self._scorer, on_swap=self._swapped)
@@ -103,8 +103,8 @@ class Served:
         reader: Any = Reader()
         return Scorer(served, plan, reader)
 
-    def _swapped(self, alias: str, scorer: Scorer) -> None:
-        self.swaps.append((alias, scorer.served.version))
+    def _swapped(self, alias: str, scorer: Scorer | None) -> None:
+        self.swaps.append((alias, scorer.served.version if scorer else None))
 
 
 @pytest.fixture
@@ -297,6 +297,7 @@ def test_a_challenger_is_loaded_beside_the_champion_and_leaves_again(served: Ser
         assert sorted(served.swaps) == [("challenger", 4), ("champion", 3)]
         await served.decided(champion=champion)
         assert served.versions() == (3, None)
+        assert served.swaps[-1] == ("challenger", None)
 
     run(test)
 
@@ -318,7 +319,7 @@ def test_a_challenger_that_becomes_champion_is_told_as_such(served: Served) -> N
         challenger = served.store.current().challenger
         await served.decided(champion=second)
         assert served.store.current().champion is challenger
-        assert served.swaps[-1] == ("champion", 4)
+        assert served.swaps[-2:] == [("champion", 4), ("challenger", None)]
 
     run(test)
 
