@@ -6,7 +6,6 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from functools import cached_property
 from typing import Any
 
 import msgspec
@@ -16,7 +15,7 @@ from lockstep.stores.feature_vectors import STATUSES
 from serving.errors import ServingError
 from serving.plan import PlannedFeature
 from serving.schemas import PredictRequest
-from serving.scorer import Read, Scored, Scorer
+from serving.scorer import Asked, Read, Scored, Scorer
 from serving.use_case import UseCase
 
 Document = dict[str, Any]
@@ -56,9 +55,10 @@ class Answers:
         """The documents of `Prediction`, or why a row was refused, in the order of the rows."""
         predictor, events = self.scorer.served.predictor, self.use_case.events
         threshold, own_fields = predictor.artefact.threshold, self.use_case.own_fields
+        model = self.model
         flags = self.scorer.policy.flags(scored.read.codes[:, self.scorer.listed_stored])
         scores = scored.scores.tolist()
-        features = _features(scored.read, self._columns)
+        features = _features(scored.read, self.scorer.shown)
         return [
             scored.refused.get(row)
             or {
@@ -68,7 +68,7 @@ class Answers:
                 "score": scores[row],
                 "decision": events.decision(predictor.is_positive(scores[row])),
                 "threshold": threshold,
-                "model": self.model,
+                "model": model,
                 "flags": flags.get(row, ()),
                 "features": features[row],
             }
@@ -87,7 +87,7 @@ class Answers:
     def explanation(self, prediction: Document, scored: Scored, shap: Sequence[float]) -> Document:
         """The document of `Explanation`; `shap` is as `shap_values` has it."""
         *contributions, base = shap
-        features = [feature for _, feature in self._columns]
+        features = [feature for _, feature in self.scorer.shown]
         reasons = [
             {
                 "feature": feature.name,
@@ -100,7 +100,7 @@ class Answers:
         reasons.sort(key=lambda reason: -abs(reason["contribution"]))
         return {"prediction": prediction, "base": base, "reasons": reasons}
 
-    @cached_property
+    @property
     def model(self) -> Document:
         """The document of `ServedBy`."""
         artefact = self.scorer.served.predictor.artefact
@@ -111,14 +111,15 @@ class Answers:
             "fingerprint": artefact.fingerprint,
         }
 
-    @cached_property
-    def _columns(self) -> list[tuple[int, PlannedFeature]]:
-        """The model's features in its order, and their columns."""
-        columns = {
-            feature.name: (c, feature) for c, feature in enumerate(self.scorer.plan.features)
-        }
-        order = self.scorer.served.predictor.artefact.feature_order
-        return [columns[name] for name in order]
+
+def columns_of(askings: Sequence[Asking]) -> Asked:
+    """The requests as columns."""
+    values = [asking.request.request_values(asking.t_us) for asking in askings]
+    return Asked(
+        [asking.request.entity_ids() for asking in askings],
+        {name: [value[name] for value in values] for name in values[0]},
+        [asking.t_us for asking in askings],
+    )
 
 
 def _features(read: Read, shown: Sequence[tuple[int, PlannedFeature]]) -> list[dict[str, Feature]]:

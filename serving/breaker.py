@@ -10,7 +10,10 @@ from lockstep.stores.errors import StoreUnavailableError
 
 
 class CircuitBreaker:
-    """After `failures` in a row nothing is asked for `pause_seconds`; then one may try again."""
+    """After `failures` in a row nothing is asked for `pause_seconds`.
+
+    Then it is asked again, and the first failure begins another pause.
+    """
 
     def __init__(
         self,
@@ -23,13 +26,13 @@ class CircuitBreaker:
         self._pause = pause_seconds
         self._monotonic = monotonic
         self._failed = 0
-        self._closed_from = float("-inf")
+        self._open_until = float("-inf")
         self._last: StoreUnavailableError | None = None
 
     @property
     def is_open(self) -> bool:
         """Whether the next one is refused without being asked."""
-        return self._monotonic() < self._closed_from
+        return self._monotonic() < self._open_until
 
     @contextmanager
     def guarded(self) -> Iterator[None]:
@@ -47,7 +50,6 @@ class CircuitBreaker:
             self._failed += 1
             self._last = error
             if self._failed >= self._most:
-                # Whoever comes after the pause is the trial: if it fails, the pause begins again.
-                self._closed_from = self._monotonic() + self._pause
+                self._open_until = self._monotonic() + self._pause
             raise
         self._failed = 0

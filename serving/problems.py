@@ -66,9 +66,6 @@ class Kind:
 
 
 NO_MODEL = Kind(503, "no-model", "There is no model to score with")
-NO_REDIS = Kind(503, "no-redis", "The online store does not answer")
-NOT_MATERIALIZED = Kind(503, "not-materialized", "The online store is empty")
-NOT_READY = Kind(503, "not-ready", "The server is not ready")
 UNEXPECTED = Kind(500, "unexpected", "The server failed")
 VALIDATION = Kind(422, "validation", "The request is not valid")
 UNREADABLE = Kind(400, "unreadable-body", "The body cannot be read")
@@ -80,9 +77,9 @@ _KINDS: dict[type[LockstepError], Kind] = {
     RejectedStatusError: Kind(422, "rejected-status", "A stored value may not be scored"),
     TooManyRowsError: TOO_LARGE,
     ReloadError: Kind(504, "reload-late", "The registry was not looked at in time"),
-    StoreUnavailableError: NO_REDIS,
-    NotMaterializedError: NOT_MATERIALIZED,
-    NotReadyError: NOT_READY,
+    StoreUnavailableError: Kind(503, "no-redis", "The online store does not answer"),
+    NotMaterializedError: Kind(503, "not-materialized", "The online store is empty"),
+    NotReadyError: Kind(503, "not-ready", "The server is not ready"),
     NoModelError: NO_MODEL,
     DefinitionsError: NO_MODEL,
     ModelArtefactError: NO_MODEL,

@@ -46,8 +46,7 @@ class Asked:
 class Read:
     """Features of rows: (rows, features). A value is NaN unless its status keeps it.
 
-    Or unless the service declares another value for that status, once the rows are complete.
-
+    Once the rows are complete, what the service declares for a status stands in its place.
     `codes` index the statuses; `ages` are seconds, NaN where the store vouches for nothing.
     """
 
@@ -130,6 +129,12 @@ class Scorer:
         return {feature.name: column for column, feature in enumerate(self.plan.features)}
 
     @cached_property
+    def shown(self) -> list[tuple[int, PlannedFeature]]:
+        """The model's features in its order, each with its column."""
+        order = self.served.predictor.artefact.feature_order
+        return [(column := self._position[n], self.plan.features[column]) for n in order]
+
+    @cached_property
     def listed_stored(self) -> NDArray[np.intp]:
         """Columns of the service's features that are read, not computed."""
         names = (feature.name for feature in self.plan.features)
@@ -170,7 +175,6 @@ class Scorer:
             read.values[:, column] = values
             read.codes[:, column] = np.where(np.isnan(values), _NULL, _PRESENT)
         if self.policy.defaults:
-            listed = self.listed_stored
             treated = self.policy.treated(read.values[:, listed], read.codes[:, listed])
             read.values[:, listed] = treated
         return read

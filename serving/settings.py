@@ -8,7 +8,6 @@ from typing import Literal
 from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from lockstep.contract.api_keys import keys_path
 from lockstep.settings import Settings
 
 
@@ -64,9 +63,9 @@ class ServingSettings(BaseSettings):
     @property
     def keys_path(self) -> Path:
         """The file with the API keys."""
-        if self.keys_file is None:
-            return keys_path(self.project)
-        return self.project.project_dir / self.keys_file
+        return self.project.project_dir / (
+            self.keys_file or self.project.home_dir / "api_keys.json"
+        )
 
     @property
     def plan_path(self) -> Path:

@@ -26,9 +26,9 @@ def add(
     ] = None,
 ) -> None:
     """Make a key; it is printed once, alone on stdout, and only its digest is kept."""
-    from lockstep.contract.api_keys import Scope, add_key, keys_path, new_key
+    from lockstep.contract.api_keys import Scope, add_key, new_key
     from lockstep.contract.clock import SystemClock
-    from lockstep.settings import Settings
+    from serving.settings import ServingSettings
 
     key, text = new_key(
         name,
@@ -38,7 +38,7 @@ def add(
         burst=burst,
         days=days,
     )
-    path = keys_path(Settings())
+    path = ServingSettings().keys_path
     add_key(path, key)
     typer.echo(text)
     typer.echo(
@@ -55,11 +55,11 @@ def list_() -> None:
     from rich.markup import escape
     from rich.table import Column, Table
 
-    from lockstep.contract.api_keys import NoKeyFileError, keys_path, read_keys
+    from lockstep.contract.api_keys import NoKeyFileError, read_keys
     from lockstep.contract.clock import SystemClock
-    from lockstep.settings import Settings
+    from serving.settings import ServingSettings
 
-    path, now = keys_path(Settings()), SystemClock().now()
+    path, now = ServingSettings().keys_path, SystemClock().now()
     try:
         keys = read_keys(path)
     except NoKeyFileError:
@@ -85,8 +85,8 @@ def list_() -> None:
 @app.command()
 def revoke(key_id: Annotated[str, typer.Argument(metavar="ID")]) -> None:
     """Remove a key; running servers refuse it after a second at the latest."""
-    from lockstep.contract.api_keys import keys_path, revoke_key
-    from lockstep.settings import Settings
+    from lockstep.contract.api_keys import revoke_key
+    from serving.settings import ServingSettings
 
-    key = revoke_key(keys_path(Settings()), key_id)
+    key = revoke_key(ServingSettings().keys_path, key_id)
     typer.echo(f"Key {key.id} of {key.name} is revoked.")

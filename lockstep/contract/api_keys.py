@@ -25,7 +25,6 @@ from typing import Annotated, ClassVar, Literal
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, PlainSerializer, ValidationError
 
 from lockstep.errors import LockstepError
-from lockstep.settings import Settings
 
 _VERSION: Literal[1] = 1
 _OF_OTHERS = 0o077
@@ -189,12 +188,6 @@ def key_parts(text: str) -> tuple[str, str]:
 def secret_digest(secret: str) -> str:
     """What is kept of a secret: 32 random bytes need no salt and no slow hash."""
     return hashlib.sha256(secret.encode()).hexdigest()
-
-
-def keys_path(settings: Settings) -> Path:
-    """Where the key file is: `SERVING_KEYS_FILE`, else in the home."""
-    named = os.environ.get("SERVING_KEYS_FILE")
-    return settings.project_dir / named if named else settings.home_dir / "api_keys.json"
 
 
 def read_keys(path: Path) -> tuple[ApiKey, ...]:

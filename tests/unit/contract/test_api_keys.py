@@ -22,13 +22,11 @@ from lockstep.contract.api_keys import (
     Scope,
     add_key,
     key_parts,
-    keys_path,
     new_key,
     read_keys,
     revoke_key,
     secret_digest,
 )
-from lockstep.settings import Settings
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 PREDICT = frozenset({Scope.PREDICT})
@@ -246,13 +244,3 @@ def test_a_key_has_parts_only_as_a_whole() -> None:
     _, text = new_key("shop", PREDICT, now=NOW)
     for other in (text[:-1], text + "x", text + "\n", f" {text}", text.upper(), text[4:]):
         assert key_parts(other) == ("", "")
-
-
-def test_where_the_file_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    settings = Settings(project_dir=tmp_path)
-    monkeypatch.delenv("SERVING_KEYS_FILE", raising=False)
-    assert keys_path(settings) == tmp_path / ".lockstep" / "api_keys.json"
-    monkeypatch.setenv("SERVING_KEYS_FILE", "/run/secrets/keys.json")
-    assert keys_path(settings) == Path("/run/secrets/keys.json")
-    monkeypatch.setenv("SERVING_KEYS_FILE", "keys.json")
-    assert keys_path(settings) == tmp_path / "keys.json"

@@ -24,3 +24,13 @@ def test_fields_are_variables_with_a_prefix(
     settings = ServingSettings()
     assert (settings.port, settings.max_body_bytes) == (9000, 10)
     assert settings.project.project_dir == tmp_path
+
+
+def test_where_the_keys_are(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    project = Settings(project_dir=tmp_path)
+    monkeypatch.delenv("SERVING_KEYS_FILE", raising=False)
+    assert ServingSettings(project=project).keys_path == tmp_path / ".lockstep" / "api_keys.json"
+    monkeypatch.setenv("SERVING_KEYS_FILE", "/run/secrets/keys.json")
+    assert ServingSettings(project=project).keys_path == Path("/run/secrets/keys.json")
+    monkeypatch.setenv("SERVING_KEYS_FILE", "keys.json")
+    assert ServingSettings(project=project).keys_path == tmp_path / "keys.json"

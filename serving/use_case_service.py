@@ -1,0 +1,298 @@
+"""One use case of a server: bodies in, answers out, by the models that serve now."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from typing import Any
+
+import msgspec
+import structlog
+from pydantic import TypeAdapter, ValidationError, create_model
+
+from lockstep.contract.clock import Clock
+from lockstep.contract.registered_model import RegisteredModel
+from lockstep.contract.status_policy import REJECTED
+from lockstep.errors import LockstepError
+from lockstep.stores.online_reader import OnlineReader
+from lockstep.windows.microseconds import microseconds
+from serving.answers import Answers, Asking, Document, columns_of, shap_values
+from serving.breaker import CircuitBreaker
+from serving.coalescer import Coalescer
+from serving.errors import NotMaterializedError, ReloadError, ServingError, TooManyRowsError
+from serving.feature_log import FeatureLog
+from serving.log_schema import log_schema, served_rows
+from serving.metrics import Metrics
+from serving.model_cache import ModelCache
+from serving.model_store import ModelStore
+from serving.plan import ServicePlan
+from serving.problems import problem_of
+from serving.schemas import BatchRequest, PredictRequest
+from serving.scorer import Asked, Scored, Scorer
+from serving.settings import ServingSettings
+from serving.use_case import UseCase
+
+_log = structlog.get_logger(__name__)
+
+_ID_BYTES = 16
+
+
+class UseCaseService:
+    """One use case of a server: its models, and the requests that they answer.
+
+    `clock` gives T to requests that name none; `log` takes what was served.
+    """
+
+    def __init__(
+        self,
+        use_case: UseCase,
+        services: Mapping[str, ServicePlan],
+        settings: ServingSettings,
+        *,
+        redis_url: str,
+        clock: Clock,
+        metrics: Metrics,
+        breaker: CircuitBreaker,
+        log: FeatureLog | None,
+    ) -> None:
+        self.use_case = use_case
+        self._settings = settings
+        self._redis_url = redis_url
+        self._clock = clock
+        self._metrics = metrics
+        self._breaker = breaker
+        self._log = log
+        self.cache = ModelCache.under(settings.models_dir, use_case.name)
+        self.models = ModelStore(self.cache, services, self._scorer, on_swap=self._swapped)
+        self._requests = TypeAdapter(_batch_of(use_case.request))
+        self._coalescer = Coalescer(
+            self._predicted,
+            most_rows=settings.most_coalesced_rows,
+            gather_seconds=settings.gather_seconds,
+            on_batch=metrics.batch_rows.labels(use_case.name).observe,
+        )
+        self._shadow: asyncio.Task[None] | None = None
+
+    async def predict(self, body: bytes) -> bytes:
+        """The document of one prediction, for one request.
+
+        Raises:
+            ValidationError: the body is not valid.
+            LockstepError: there is no model, no Redis, or this row may not be scored.
+        """
+        (asking,) = self._asking([self.use_case.request.model_validate_json(body)])
+        answered = await self._coalescer.answer(asking)
+        if isinstance(answered, ServingError):
+            raise answered
+        return msgspec.json.encode(answered)
+
+    async def predict_batch(self, body: bytes) -> bytes:
+        """Answers in the order of the rows, each a prediction or a problem.
+
+        Raises:
+            ValidationError: the body is no list of rows.
+            TooManyRowsError: it has more rows than the limit.
+            LockstepError: there is no model or no Redis.
+        """
+        try:
+            requests = self._requests.validate_json(body).rows
+        except ValidationError:
+            # Some row is bad, or the body is: row by row it is seen which.
+            requests = [self._request(row) for row in BatchRequest.model_validate_json(body).rows]
+        if len(requests) > self._settings.max_batch_rows:
+            raise TooManyRowsError.over(len(requests), self._settings.max_batch_rows)
+        good = [request for request in requests if isinstance(request, PredictRequest)]
+        predicted = iter(await self._predicted(self._asking(good)) if good else ())
+        answers = (r if isinstance(r, ValidationError) else next(predicted) for r in requests)
+        rows = [_row(number, answer) for number, answer in enumerate(answers)]
+        return msgspec.json.encode({"rows": rows})
+
+    def _request(self, row: Any) -> PredictRequest | ValidationError:
+        try:
+            return self.use_case.request.model_validate(row)
+        except ValidationError as error:
+            return error
+
+    async def explain(self, body: bytes) -> bytes:
+        """The document of an explanation.
+
+        Raises:
+            ValidationError, LockstepError: as `predict`.
+        """
+        (asking,) = self._asking([self.use_case.request.model_validate_json(body)])
+        answers, scored = await self._scored([asking])
+        (answered,) = answers.predictions([asking], scored)
+        if isinstance(answered, ServingError):
+            raise answered
+        # Milliseconds of CPU: other requests go on meanwhile.
+        shap = await asyncio.to_thread(shap_values, answers.scorer, scored.read)
+        return msgspec.json.encode(answers.explanation(answered, scored, shap))
+
+    async def features(self, body: bytes) -> bytes:
+        """What the online store holds for some entities.
+
+        Raises:
+            ValidationError: the body is not valid.
+            LockstepError: there is no model or no Redis.
+        """
+        request = self.use_case.entities.model_validate_json(body)
+        t = request.event_timestamp or self._clock.now()
+        scorer = self.models.current().champion
+        asked = Asked([request.entity_ids()], {}, [microseconds(t)])
+        with self._breaker.guarded():
+            read = await scorer.read(asked)
+        return msgspec.json.encode(Answers(self.use_case, scorer).stored(t, read))
+
+    def described(self) -> Document:
+        """The document of `Models`."""
+        state, loaded = self.models.state, []
+        with suppress(LockstepError):
+            serving = self.models.current()
+            pairs = [("champion", serving.champion), ("challenger", serving.challenger)]
+            loaded = [self._loaded(alias, scorer) for alias, scorer in pairs if scorer]
+        return {
+            "use_case": self.use_case.name,
+            "loaded": loaded,
+            "refused": [
+                {"alias": refusal.alias, "version": refusal.version, "why": refusal.why}
+                for refusal in state.refused
+            ],
+            "registry": state.problem,
+            "checked": state.checked,
+        }
+
+    async def reload(self) -> None:
+        """Returns once the fetcher has looked at the registry and this process follows it.
+
+        Raises:
+            ReloadError: it did not within `reload_seconds`.
+        """
+        number = self.cache.ask_for_reload()
+        try:
+            async with asyncio.timeout(self._settings.reload_seconds):
+                while self.cache.state().answered < number:
+                    await asyncio.sleep(0.05)
+        except TimeoutError:
+            raise ReloadError.late(self._settings.reload_seconds) from None
+        await self.models.refresh()
+
+    async def why_not_ready(self) -> dict[str, LockstepError]:
+        """The views that are empty in Redis, where there is a model.
+
+        Raises:
+            StoreUnavailableError: Redis does not answer.
+        """
+        try:
+            scorer = self.models.current().champion
+        except LockstepError:
+            return {}
+        views = await scorer.reader.unmaterialized()
+        return (
+            {f"features {self.use_case.name}": NotMaterializedError.views(views)} if views else {}
+        )
+
+    async def close(self) -> None:
+        """Ends what runs in the background."""
+        if self._shadow is not None:
+            self._shadow.cancel()
+        await self.models.close()
+
+    def _asking(self, requests: Sequence[PredictRequest]) -> list[Asking]:
+        """The requests with their T, and an id for each; the randomness is asked for once."""
+        now, ids = self._clock.now(), os.urandom(_ID_BYTES * len(requests)).hex()
+        askings = []
+        for number, request in enumerate(requests):
+            t = request.event_timestamp or now
+            request_id = ids[2 * _ID_BYTES * number : 2 * _ID_BYTES * (number + 1)]
+            askings.append(Asking(request, t, microseconds(t), request_id))
+        return askings
+
+    async def _predicted(self, askings: Sequence[Asking]) -> list[Document | ServingError]:
+        """A document or a refusal for each request, scored together."""
+        answers, scored = await self._scored(askings)
+        return answers.predictions(askings, scored)
+
+    async def _scored(self, askings: Sequence[Asking]) -> tuple[Answers, Scored]:
+        serving = self.models.current()
+        asked = columns_of(askings)
+        with self._breaker.guarded():
+            scored = await serving.champion.score(asked)
+        answers = Answers(self.use_case, serving.champion)
+        self._observe("champion", answers, askings, asked, scored)
+        if serving.challenger is not None:
+            self._shadow_score(serving.challenger, askings, asked)
+        return answers, scored
+
+    def _shadow_score(self, challenger: Scorer, askings: Sequence[Asking], asked: Asked) -> None:
+        """Scores the same rows with the challenger, after the answer; one batch at a time."""
+        if self._shadow is not None and not self._shadow.done():
+            self._metrics.shadow_skipped.labels(self.use_case.name).inc(len(askings))
+            return
+
+        async def score() -> None:
+            try:
+                scored = await challenger.score(asked)
+            except Exception as error:  # noqa: BLE001  nobody waits for it, and the answer is out
+                _log.warning("challenger not scored", why=f"{type(error).__name__}: {error}")
+                return
+            self._observe("challenger", Answers(self.use_case, challenger), askings, asked, scored)
+
+        self._shadow = asyncio.create_task(score())
+
+    def _observe(
+        self, alias: str, answers: Answers, askings: Sequence[Asking], asked: Asked, scored: Scored
+    ) -> None:
+        """Counts what was served, and hands it to the log."""
+        predictor = answers.scorer.served.predictor
+        events = self.use_case.events
+        decisions = [
+            REJECTED if row in scored.refused else events.decision(predictor.is_positive(score))
+            for row, score in enumerate(scored.scores.tolist())
+        ]
+        self._metrics.scored(self.use_case.name, alias, scored, decisions)
+        if self._log is not None:
+            rows = served_rows(
+                log_schema(self.use_case.name, answers.scorer.plan),
+                answers.scorer.served,
+                alias,
+                asked,
+                scored,
+                request_ids=[asking.request_id for asking in askings],
+                logged_us=microseconds(self._clock.now()),
+                decisions=decisions,
+            )
+            self._log.put(rows)
+
+    def _scorer(self, served: RegisteredModel, plan: ServicePlan) -> Scorer:
+        reader = OnlineReader(
+            self._redis_url,
+            plan.reads,
+            timeout_seconds=self._settings.redis_timeout_seconds,
+        )
+        return Scorer(served, plan, reader, self._metrics.timed(self.use_case.name))
+
+    def _swapped(self, alias: str, scorer: Scorer | None) -> None:
+        self._metrics.loaded(self.use_case.name, alias, scorer.served if scorer else None)
+
+    def _loaded(self, alias: str, scorer: Scorer) -> Document:
+        artefact = scorer.served.predictor.artefact
+        return {
+            "alias": alias,
+            **Answers(self.use_case, scorer).model,
+            "threshold": artefact.threshold,
+            "trained_as_of": artefact.trained_as_of,
+        }
+
+
+def _row(number: int, answer: Document | LockstepError | ValidationError) -> Document:
+    """The document of `BatchRow`."""
+    if isinstance(answer, LockstepError | ValidationError):
+        return {"problem": problem_of(answer, instance=f"#/rows/{number}")}
+    return {"prediction": answer}
+
+
+def _batch_of(request: type[PredictRequest]) -> Any:
+    """A batch of which every row is a good request; read at once, in half the time."""
+    return create_model("Rows", __base__=BatchRequest, rows=(list[request], ...))  # type: ignore[valid-type]  # a value
