@@ -34,6 +34,8 @@ _ARTIFACTS = "mlartifacts"
 _MODEL = "model"
 _SERVERS = ("http://", "https://")
 _TAKEN = "RESOURCE_ALREADY_EXISTS"
+# What MLflow makes of a unique key that its database refuses.
+_REFUSED = "BAD_REQUEST"
 # A registration takes less than a second.
 _PATIENCE_SECONDS = 30.0
 _REQUIREMENTS = ("catboost", "numpy")
@@ -169,11 +171,18 @@ def _log_dataset(dataset: Dataset, lake: str) -> None:
     import mlflow
     from mlflow.data.code_dataset_source import CodeDatasetSource
     from mlflow.data.meta_dataset import MetaDataset
+    from mlflow.exceptions import MlflowException
 
     digest = str(dataset.receipt["content_hash"])[:36]
     source = CodeDatasetSource({"lake": lake, "fingerprint": dataset.fingerprint})
     described = MetaDataset(source, name="training", digest=digest)  # type: ignore[abstract]  # theirs
-    mlflow.log_input(described, context="training")
+    try:
+        mlflow.log_input(described, context="training")
+    except MlflowException as error:
+        if error.error_code != _REFUSED:
+            raise
+        # Another run of the same rows was first, between MLflow's look and its insert.
+        mlflow.log_input(described, context="training")
     mlflow.log_dict({**dataset.receipt, "fingerprint": dataset.fingerprint}, "dataset.json")
 
 

@@ -18,6 +18,7 @@ from free_port import free_port
 from postgres_server import PASSWORD, PostgresServer, postgres_server
 from s3_servers import SECRET, S3Server, only_environment
 from serving_client import END, GOOD, PREDICT, api, wait_until_ready
+from sqlalchemy import Connection, event, insert
 
 from feature_repo.store import open_feature_store
 from lockstep.contract.model_artefact import CHALLENGER, CHAMPION
@@ -182,6 +183,34 @@ def test_an_s3_server_that_is_down_leaves_no_model(
     with pytest.raises(RegistryError, match=r"Could not connect to the endpoint URL|refused"):
         train_small(settings)
     assert _registered(settings) == []
+
+
+def test_rows_that_another_run_logs_at_the_same_moment_are_logged(
+    servers: Servers, project: Project
+) -> None:
+    """MLflow looks for the dataset and then inserts it; here another is in between, each time."""
+    from mlflow.store.tracking.dbmodels.models import SqlDataset
+
+    settings = servers.settings(project, "between")
+    others: list[str] = []
+
+    def insert_another(mapper: Any, connection: Connection, dataset: SqlDataset) -> None:
+        columns = {column.name: getattr(dataset, column.name) for column in mapper.columns}
+        others.append(f"{len(others):036}")
+        with connection.engine.begin() as elsewhere:
+            elsewhere.execute(insert(SqlDataset).values(columns | {"dataset_uuid": others[-1]}))
+
+    event.listen(SqlDataset, "before_insert", insert_another)
+    try:
+        trained = train_small(settings).registered
+    finally:
+        event.remove(SqlDataset, "before_insert", insert_another)
+    assert len(others) == 1
+    assert trained.is_champion
+    with model_registry(settings.tracking_uri) as client:
+        run = client.get_run(trained.run_id)
+        (logged,) = run.inputs.dataset_inputs
+    assert logged.dataset.name == "training"
 
 
 def test_of_two_first_trainings_at_once_one_is_champion(servers: Servers, project: Project) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import Counter
-from itertools import count
 from types import SimpleNamespace
 from typing import Any
 
@@ -18,17 +17,10 @@ from serving.plan import PlannedFeature
 from serving.scorer import Read, Scored
 
 BOUNDS = (0.1, 0.5, 2.0)
-NUMBERS = count()
 FEATURES = tuple(
     PlannedFeature(name, view, "Float64", "")
     for name, view in (("a", "cards"), ("b", "cards"), ("c", "shops"))
 )
-
-
-def of_use_case(registry: CollectorRegistry, prefix: str, use_case: str) -> dict[str, float]:
-    """Those of one use case."""
-    shown = samples(registry, prefix).items()
-    return {series: value for series, value in shown if f'use_case="{use_case}"' in series}
 
 
 def samples(registry: CollectorRegistry, prefix: str) -> dict[str, float]:
@@ -40,20 +32,12 @@ def samples(registry: CollectorRegistry, prefix: str) -> dict[str, float]:
 
 @given(st.lists(st.floats(0, 10) | st.sampled_from(BOUNDS), max_size=40))
 def test_many_at_once_are_what_one_by_one_would_be(values: list[float]) -> None:
-    registry = CollectorRegistry()
-    # Names of their own: where Feast was imported, equal names share their counts.
-    many, each = (f"h{next(NUMBERS)}" for _ in range(2))
-    _observe_all(Histogram(many, "h", buckets=BOUNDS, registry=registry), np.array(values))
-    alone = Histogram(each, "h", buckets=BOUNDS, registry=registry)
+    together, apart = CollectorRegistry(), CollectorRegistry()
+    _observe_all(Histogram("h", "h", buckets=BOUNDS, registry=together), np.array(values))
+    alone = Histogram("h", "h", buckets=BOUNDS, registry=apart)
     for value in values:
         alone.observe(value)
-    found, expected = (
-        {
-            series.replace(name, "h"): value
-            for series, value in samples(registry, f"{name}_").items()
-        }
-        for name in (many, each)
-    )
+    found, expected = samples(together, "h_"), samples(apart, "h_")
     np.testing.assert_allclose(found.pop("h_sum"), expected.pop("h_sum"))
     assert found == expected
 
@@ -67,24 +51,22 @@ def test_every_status_but_present_is_counted(codes: list[list[int]]) -> None:
     registry = CollectorRegistry()
     metrics, rows = Metrics(registry), len(codes)
     read = Read(FEATURES, np.zeros((rows, 3)), np.array(codes, np.uint8), np.full((rows, 3), 5.0))
-    use_case = f"u{next(NUMBERS)}"
-    metrics.scored(use_case, "champion", Scored(read, np.zeros(rows), {}), ["no"] * rows)
+    metrics.scored("u", "champion", Scored(read, np.zeros(rows), {}), ["no"] * rows)
     expected = Counter(
         (FEATURES[column].name, STATUSES[code].value)
         for row in codes
         for column, code in enumerate(row)
         if STATUSES[code] != "PRESENT"
     )
-    found = of_use_case(registry, "lockstep_feature_status_total", use_case)
+    found = samples(registry, "lockstep_feature_status_total")
     assert found == {
-        "lockstep_feature_status_total"
-        f'{{feature="{name}",status="{status}",use_case="{use_case}"}}': times
+        f'lockstep_feature_status_total{{feature="{name}",status="{status}",use_case="u"}}': times
         for (name, status), times in expected.items()
     }
-    assert of_use_case(registry, "lockstep_feature_values_total", use_case) == {
-        f'lockstep_feature_values_total{{use_case="{use_case}"}}': 3 * rows
+    assert samples(registry, "lockstep_feature_values_total") == {
+        'lockstep_feature_values_total{use_case="u"}': 3 * rows
     }
-    ages = of_use_case(registry, "lockstep_feature_age_seconds_count", use_case)
+    ages = samples(registry, "lockstep_feature_age_seconds_count")
     assert sorted(ages.values()) == [rows, rows]
 
 
@@ -104,5 +86,5 @@ def test_a_model_that_lost_its_alias_is_not_shown_as_loaded() -> None:
 
 
 def _loaded(registry: CollectorRegistry) -> dict[str, float]:
-    shown = of_use_case(registry, "lockstep_model_info", "mine")
+    shown = samples(registry, "lockstep_model_info")
     return {series.split('version="')[1][0]: value for series, value in shown.items()}
