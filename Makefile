@@ -13,7 +13,7 @@ help: ## show this list
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
 
 setup: $(VENV)/.synced ## make the environment from uv.lock
-$(VENV)/.synced: uv.lock pyproject.toml lockstep/stores/_vectors.c
+$(VENV)/.synced: uv.lock pyproject.toml lockstep/contract/_trees.c lockstep/stores/_vectors.c
 	@test -x $(UV) || { $(PYTHON) -m venv .uv && .uv/bin/pip install --quiet uv; }
 	$(UV) sync --quiet --frozen --python $(PYTHON)
 	@touch $@

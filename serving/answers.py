@@ -161,12 +161,9 @@ def shap_values(scorer: Scorer, read: Read) -> list[float]:
     """
     from catboost import Pool
 
-    from lockstep.contract.model_input import model_input
-
     predictor = scorer.served.predictor
     order = predictor.artefact.feature_order
-    matrix = model_input(scorer.model_columns(read), order)[:1]
-    pool = Pool(matrix, feature_names=list(order))
+    pool = Pool(scorer.model_rows(read)[:1], feature_names=list(order))
     found = predictor.model.get_feature_importance(pool, type="ShapValues", thread_count=1)
     values: list[float] = np.asarray(found, np.float64)[0].tolist()
     return values

@@ -135,7 +135,7 @@ class ModelFetcher:
             return str(error)
         except LockstepError as error:
             return str(error)
-        scores = model.predictor.model.predict(example, prediction_type="Probability")
+        scores = model.predictor.row_scores(example)
         if not np.isfinite(scores).all():
             return f"version {cached.version} has no finite score for its own input example"
         return None

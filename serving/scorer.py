@@ -110,14 +110,11 @@ class Scorer:
 
     def model_scores(self, read: Read) -> Floats:
         """The scores of completed rows."""
-        return self.served.predictor.scores(self.model_columns(read))
+        return self.served.predictor.row_scores(self.model_rows(read))
 
-    def model_columns(self, read: Read) -> dict[str, Floats]:
-        """The model's features by name."""
-        return {
-            name: read.values[:, self._position[name]]
-            for name in self.served.predictor.artefact.feature_order
-        }
+    def model_rows(self, read: Read) -> Floats:
+        """The model's features in its order."""
+        return read.values[:, self._model_columns]
 
     @cached_property
     def policy(self) -> StatusPolicy:
@@ -129,10 +126,14 @@ class Scorer:
         return {feature.name: column for column, feature in enumerate(self.plan.features)}
 
     @cached_property
+    def _model_columns(self) -> NDArray[np.intp]:
+        order = self.served.predictor.artefact.feature_order
+        return np.array([self._position[name] for name in order], np.intp)
+
+    @cached_property
     def shown(self) -> list[tuple[int, PlannedFeature]]:
         """The model's features in its order, each with its column."""
-        order = self.served.predictor.artefact.feature_order
-        return [(column := self._position[n], self.plan.features[column]) for n in order]
+        return [(column, self.plan.features[column]) for column in self._model_columns.tolist()]
 
     @cached_property
     def listed_stored(self) -> NDArray[np.intp]:

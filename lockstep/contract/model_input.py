@@ -1,7 +1,7 @@
 """The last step before a model: features by name become the matrix that it reads.
 
-Training frames, batch scoring and the API all go through `model_input`, so that a
-null, an integer or the order of the columns cannot mean two things.
+Training frames and batch scoring go through `model_input`, so that a null, an integer or the
+order of the columns cannot mean two things; the API reads such a matrix from the start.
 """
 
 from __future__ import annotations

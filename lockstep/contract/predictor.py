@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ from numpy.typing import NDArray
 
 from lockstep.contract.model_artefact import CATBOOST_FORMAT, ModelArtefact, ModelArtefactError
 from lockstep.contract.model_input import Columns, model_input
+from lockstep.contract.trees import Trees
 
 _FEW_ROWS = 2_000
 
@@ -49,13 +51,22 @@ class Predictor:
         Raises:
             ModelInputError: `columns` are not the model's features.
         """
-        matrix = model_input(columns, self.artefact.feature_order)
+        return self.row_scores(model_input(columns, self.artefact.feature_order))
+
+    def row_scores(self, rows: NDArray[np.float64]) -> NDArray[np.float64]:
+        """The same for (rows, features) in the model's order, as `model_input` makes them."""
+        if self._trees is not None:
+            return self._trees.scores(rows)
         # One thread: up to some thousand rows, starting threads costs more than the trees.
-        threads = 1 if len(matrix) <= _FEW_ROWS else -1
+        threads = 1 if len(rows) <= _FEW_ROWS else -1
         probabilities = self.model.predict(
-            matrix, prediction_type="Probability", thread_count=threads
+            rows, prediction_type="Probability", thread_count=threads
         )
         return np.asarray(probabilities, dtype=np.float64)[:, 1]
+
+    @cached_property
+    def _trees(self) -> Trees | None:
+        return Trees.of(self.model)
 
     def is_positive(self, score: float) -> bool:
         """Whether `score` reaches the threshold."""
