@@ -11,7 +11,6 @@ from typing import Any
 import msgspec
 import numpy as np
 
-from lockstep.stores.feature_vectors import STATUSES
 from serving.errors import ServingError
 from serving.plan import PlannedFeature
 from serving.schemas import PredictRequest
@@ -19,17 +18,6 @@ from serving.scorer import Asked, Read, Scored, Scorer
 from serving.use_case import UseCase
 
 Document = dict[str, Any]
-
-
-class Feature(msgspec.Struct, gc=False):
-    """The document of `ServedFeature`; a batch has tens of thousands, so none is tracked."""
-
-    value: int | float | None
-    status: str
-    age_seconds: float | None
-
-
-_STATUS_NAMES = tuple(status.value for status in STATUSES)
 
 
 @dataclass(frozen=True)
@@ -55,10 +43,10 @@ class Answers:
         """The documents of `Prediction`, or why a row was refused, in the order of the rows."""
         predictor, events = self.scorer.served.predictor, self.use_case.events
         threshold, own_fields = predictor.artefact.threshold, self.use_case.own_fields
-        model = self.model
+        model = msgspec.Raw(msgspec.json.encode(self.model))
         flags = self.scorer.policy.flags(scored.read.codes[:, self.scorer.listed_stored])
         scores = scored.scores.tolist()
-        features = _features(scored.read, self.scorer.shown)
+        features = self.scorer.model_json.rows(scored.read)
         return [
             scored.refused.get(row)
             or {
@@ -77,25 +65,22 @@ class Answers:
 
     def stored(self, t: datetime, read: Read) -> Document:
         """The document of `StoredFeatures` for the only row that was read."""
-        (found,) = _features(read, list(enumerate(read.features)))
-        features = {
-            feature.name: {**msgspec.structs.asdict(found[feature.name]), "view": feature.view}
-            for feature in read.features
-        }
+        (features,) = self.scorer.stored_json.rows(read)
         return {"event_timestamp": t, "features": features}
 
     def explanation(self, prediction: Document, scored: Scored, shap: Sequence[float]) -> Document:
         """The document of `Explanation`; `shap` is as `shap_values` has it."""
         *contributions, base = shap
         features = [feature for _, feature in self.scorer.shown]
-        reasons = [
+        row = self.scorer.model_rows(scored.read)[0].tolist()
+        reasons: list[Document] = [
             {
                 "feature": feature.name,
-                "value": (value := prediction["features"][feature.name].value),
+                "value": (value := _plain(number, is_whole=feature.is_whole)),
                 "contribution": contribution,
                 "words": _words(feature, value, contribution),
             }
-            for feature, contribution in zip(features, contributions, strict=True)
+            for feature, number, contribution in zip(features, row, contributions, strict=True)
         ]
         reasons.sort(key=lambda reason: -abs(reason["contribution"]))
         return {"prediction": prediction, "base": base, "reasons": reasons}
@@ -122,27 +107,10 @@ def columns_of(askings: Sequence[Asking]) -> Asked:
     )
 
 
-def _features(read: Read, shown: Sequence[tuple[int, PlannedFeature]]) -> list[dict[str, Feature]]:
-    """For each row the features by name; `shown` are their columns."""
-    columns = [column for column, _ in shown]
-    cells = zip(
-        read.values[:, columns].tolist(),
-        read.codes[:, columns].tolist(),
-        read.ages[:, columns].tolist(),
-        strict=True,
-    )
-    told = [(feature.name, feature.is_whole) for _, feature in shown]
-    return [
-        {
-            name: Feature(
-                None if value != value else int(value) if is_whole else value,
-                _STATUS_NAMES[code],
-                None if age != age else age,
-            )
-            for (name, is_whole), value, code, age in zip(told, values, codes, ages, strict=True)
-        }
-        for values, codes, ages in cells
-    ]
+def _plain(number: float, *, is_whole: bool) -> float | int | None:
+    if not math.isfinite(number):
+        return None
+    return int(number) if is_whole else number
 
 
 def _words(feature: PlannedFeature, value: float | int | None, contribution: float) -> str:

@@ -71,7 +71,7 @@ def create_app(settings: ServingSettings, plan: ServingPlan, clock: Clock) -> Fa
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        async with services.running():
+        async with services.running(), metrics.counting():
             yield
         if log is not None:
             await asyncio.to_thread(log.close, _LOG_PATIENCE_SECONDS)
@@ -166,6 +166,7 @@ def _add_metrics(
     @app.get("/metrics", tags=["health"], response_class=PlainTextResponse)
     async def prometheus() -> Response:
         """Counts and latencies of all workers, in Prometheus's text format."""
+        metrics.count()
         shown = registry
         if settings.metrics_dir is not None:
             shown = CollectorRegistry()

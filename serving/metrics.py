@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import asyncio
+from collections import Counter as Counted
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
 from functools import partial
 
 import numpy as np
@@ -13,23 +16,27 @@ from lockstep.contract.registered_model import RegisteredModel
 from lockstep.contract.status import FeatureStatus
 from lockstep.stores.feature_vectors import STATUSES
 from serving.feature_log import FeatureLog
-from serving.scorer import Scored
+from serving.scorer import Read, Scored
 
 # Around the goals: 10 ms for a request, 30 for a thousand rows.
 LATENCY_SECONDS = (0.001, 0.0025, 0.005, 0.0075, 0.01, 0.015, 0.02, 0.03, 0.05, 0.1, 0.25, 1.0)
 _PART_SECONDS = (0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.1, 0.5, 1.0)
 _AGE_SECONDS = (1, 10, 60, 600, 3600, 7200, 21_600, 86_400, 172_800, 604_800)
 _ROWS = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024)
+# Another worker's scrape sees what is older than that.
+_COUNT_SECONDS = 0.2
 _SCORES = tuple(n / 20 for n in range(1, 20))
 
-_NONE = (np.empty(0, np.int64), np.empty(0, np.int64))
 _PRESENT = STATUSES.index(FeatureStatus.PRESENT)
 
 Timer = Callable[[float, float], None]
 
 
 class Metrics:
-    """The metrics of one process, in `registry`."""
+    """The metrics of one process, in `registry`; for one thread, that of the event loop.
+
+    What was scored is counted now and then, and before it is shown.
+    """
 
     def __init__(self, registry: CollectorRegistry) -> None:
         self.registry = registry
@@ -87,16 +94,13 @@ class Metrics:
             registry=registry,
         )
         self._loaded: dict[tuple[str, str], tuple[str, ...]] = {}
+        self._batches: list[tuple[str, str, Scored, Sequence[str]]] = []
+        self._seconds: dict[str, list[tuple[float, float]]] = {}
 
     def timed(self, use_case: str) -> Timer:
         """Takes the seconds of Redis and those of the model of one batch."""
-        redis, model = self._redis.labels(use_case), self._model.labels(use_case)
-
-        def timed(redis_seconds: float, model_seconds: float) -> None:
-            redis.observe(redis_seconds)
-            model.observe(model_seconds)
-
-        return timed
+        seconds = self._seconds.setdefault(use_case, [])
+        return lambda redis_seconds, model_seconds: seconds.append((redis_seconds, model_seconds))
 
     def watch(self, log: FeatureLog) -> None:
         """Shows the counts of the feature log."""
@@ -122,29 +126,68 @@ class Metrics:
             self._info.labels(*labels).set(1)
 
     def scored(self, use_case: str, alias: str, scored: Scored, decisions: Sequence[str]) -> None:
-        """Counts one batch."""
-        _observe_all(self._score.labels(use_case, alias), scored.scores)
-        for decision in set(decisions):
-            count = decisions.count(decision)
+        """Takes one batch; it is counted by `count`."""
+        self._batches.append((use_case, alias, scored, decisions))
+
+    @asynccontextmanager
+    async def counting(self) -> AsyncIterator[None]:
+        """Counts now and then while the block runs, and at its end."""
+
+        async def count() -> None:
+            while True:
+                await asyncio.sleep(_COUNT_SECONDS)
+                self.count()
+
+        task = asyncio.create_task(count())
+        try:
+            yield
+        finally:
+            task.cancel()
+            self.count()
+
+    def count(self) -> None:
+        """Counts what was taken since: many batches cost little more than one, which is 27 us."""
+        for use_case, seconds in self._seconds.items():
+            taken = np.array(seconds).reshape(-1, 2)
+            seconds.clear()
+            _observe_all(self._redis.labels(use_case), taken[:, 0])
+            _observe_all(self._model.labels(use_case), taken[:, 1])
+        batches, self._batches = self._batches, []
+        alike: dict[tuple[str, str, int], list[tuple[Scored, Sequence[str]]]] = {}
+        for use_case, alias, scored, decisions in batches:
+            # Batches of one model share the features that its plan lists.
+            key = use_case, alias, id(scored.read.features)
+            alike.setdefault(key, []).append((scored, decisions))
+        for (use_case, alias, _), found in alike.items():
+            self._count_scores(use_case, alias, found)
+            if alias == "champion":
+                self._count_features(use_case, [scored.read for scored, _ in found])
+
+    def _count_scores(
+        self, use_case: str, alias: str, found: Sequence[tuple[Scored, Sequence[str]]]
+    ) -> None:
+        scores = np.concatenate([scored.scores for scored, _ in found])
+        _observe_all(self._score.labels(use_case, alias), scores)
+        decided = Counted(decision for _, decisions in found for decision in decisions)
+        for decision, count in decided.items():
             self._decision.labels(use_case, alias, decision).inc(count)
-        if alias != "champion":
-            return
-        read = scored.read
-        self._values.labels(use_case).inc(read.codes.size)
-        # Every pair of a feature and a status that occurs is counted once a batch.
-        odd = read.codes != _PRESENT
-        cells = np.arange(read.codes.shape[1]) * len(STATUSES) + read.codes
-        pairs, counts = np.unique(cells[odd], return_counts=True) if odd.any() else _NONE
-        for pair, count in zip(pairs.tolist(), counts.tolist(), strict=True):
-            column, code = divmod(pair, len(STATUSES))
-            name = read.features[column].name
-            self._status.labels(use_case, name, STATUSES[code]).inc(count)
+
+    def _count_features(self, use_case: str, reads: Sequence[Read]) -> None:
+        features = reads[0].features
+        codes = np.concatenate([read.codes for read in reads])
+        self._values.labels(use_case).inc(codes.size)
+        # A number for each pair of a feature and a status.
+        pairs = (np.arange(len(features)) * len(STATUSES) + codes)[codes != _PRESENT]
+        for pair, count in enumerate(np.bincount(pairs).tolist()):
+            if count:
+                column, code = divmod(pair, len(STATUSES))
+                self._status.labels(use_case, features[column].name, STATUSES[code]).inc(count)
         views: dict[str, int] = {}
-        for column, feature in enumerate(read.features):
+        for column, feature in enumerate(features):
             views.setdefault(feature.view, column)
-        for view, column in views.items():
-            ages = read.ages[:, column]
-            _observe_all(self._age.labels(use_case, view), ages[~np.isnan(ages)])
+        ages = np.concatenate([read.ages.take(list(views.values()), axis=1) for read in reads])
+        for view, seconds in zip(views, ages.T, strict=True):
+            _observe_all(self._age.labels(use_case, view), seconds[~np.isnan(seconds)])
 
 
 def _observe_all(histogram: Histogram, values: NDArray[np.float64]) -> None:
@@ -152,10 +195,6 @@ def _observe_all(histogram: Histogram, values: NDArray[np.float64]) -> None:
 
     Reaches into the histogram: prometheus_client takes one value at a time.
     """
-    if len(values) <= 2:
-        for value in values.tolist():
-            histogram.observe(value)
-        return
     bounds, buckets = histogram._upper_bounds, histogram._buckets
     places, counts = np.unique(np.searchsorted(bounds, values), return_counts=True)
     for place, count in zip(places.tolist(), counts.tolist(), strict=True):

@@ -24,6 +24,7 @@ from serving.errors import (
     RejectedStatusError,
     ServingError,
 )
+from serving.feature_json import FeatureJson
 from serving.plan import PlannedFeature, PlannedFunction, ServicePlan
 
 Floats = NDArray[np.float64]
@@ -134,6 +135,16 @@ class Scorer:
     def shown(self) -> list[tuple[int, PlannedFeature]]:
         """The model's features in its order, each with its column."""
         return [(column, self.plan.features[column]) for column in self._model_columns.tolist()]
+
+    @cached_property
+    def model_json(self) -> FeatureJson:
+        """Writes the model's features in its order."""
+        return FeatureJson(self.shown)
+
+    @cached_property
+    def stored_json(self) -> FeatureJson:
+        """Writes what the online store holds."""
+        return FeatureJson(list(enumerate(self.plan.stored)), with_views=True)
 
     @cached_property
     def listed_stored(self) -> NDArray[np.intp]:

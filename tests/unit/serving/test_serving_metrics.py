@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from itertools import zip_longest
 from types import SimpleNamespace
 from typing import Any
 
@@ -11,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from prometheus_client import CollectorRegistry, Histogram, generate_latest
 
+from lockstep.contract.status import FeatureStatus
 from lockstep.stores.feature_vectors import STATUSES
 from serving.metrics import Metrics, _observe_all
 from serving.plan import PlannedFeature
@@ -21,6 +23,22 @@ FEATURES = tuple(
     PlannedFeature(name, view, "Float64", "")
     for name, view in (("a", "cards"), ("b", "cards"), ("c", "shops"))
 )
+
+
+BATCHES = st.lists(
+    st.lists(
+        st.lists(st.integers(0, len(STATUSES) - 1), min_size=3, max_size=3), min_size=1, max_size=9
+    ),
+    min_size=1,
+    max_size=6,
+)
+
+
+def scored_with(codes: list[list[int]]) -> Scored:
+    """Rows with these statuses; the age of every value is five seconds."""
+    rows = len(codes)
+    read = Read(FEATURES, np.zeros((rows, 3)), np.array(codes, np.uint8), np.full((rows, 3), 5.0))
+    return Scored(read, np.zeros(rows), {})
 
 
 def samples(registry: CollectorRegistry, prefix: str) -> dict[str, float]:
@@ -42,19 +60,23 @@ def test_many_at_once_are_what_one_by_one_would_be(values: list[float]) -> None:
     assert found == expected
 
 
-@given(
-    st.lists(
-        st.lists(st.integers(0, len(STATUSES) - 1), min_size=3, max_size=3), min_size=1, max_size=9
-    )
-)
-def test_every_status_but_present_is_counted(codes: list[list[int]]) -> None:
+@given(BATCHES, st.lists(st.booleans(), max_size=6))
+def test_every_status_but_present_is_counted(codes: list[list[list[int]]], now: list[bool]) -> None:
+    """Whether batches are counted one by one or together."""
     registry = CollectorRegistry()
-    metrics, rows = Metrics(registry), len(codes)
-    read = Read(FEATURES, np.zeros((rows, 3)), np.array(codes, np.uint8), np.full((rows, 3), 5.0))
-    metrics.scored("u", "champion", Scored(read, np.zeros(rows), {}), ["no"] * rows)
+    metrics, rows = Metrics(registry), sum(map(len, codes))
+    for batch, count_now in zip_longest(codes, now[: len(codes)], fillvalue=False):
+        metrics.scored("u", "champion", scored_with(batch), ["no"] * len(batch))
+        # What nobody was answered with counts no status.
+        metrics.scored("u", "challenger", scored_with(batch), ["yes"] * len(batch))
+        if count_now:
+            metrics.count()
+    metrics.count()
+    metrics.count()
     expected = Counter(
         (FEATURES[column].name, STATUSES[code].value)
-        for row in codes
+        for batch in codes
+        for row in batch
         for column, code in enumerate(row)
         if STATUSES[code] != "PRESENT"
     )
@@ -66,8 +88,39 @@ def test_every_status_but_present_is_counted(codes: list[list[int]]) -> None:
     assert samples(registry, "lockstep_feature_values_total") == {
         'lockstep_feature_values_total{use_case="u"}': 3 * rows
     }
-    ages = samples(registry, "lockstep_feature_age_seconds_count")
-    assert sorted(ages.values()) == [rows, rows]
+    for name, series in [("feature_age_seconds_count", 2), ("score_count", 2)]:
+        assert [*samples(registry, f"lockstep_{name}").values()] == [rows] * series
+    decided = samples(registry, "lockstep_decisions_total").values()
+    assert [*decided] == [rows, rows]
+
+
+def test_models_with_other_features_are_counted_apart() -> None:
+    registry = CollectorRegistry()
+    metrics = Metrics(registry)
+    for features in (FEATURES, FEATURES[1:]):
+        shape = (2, len(features))
+        codes = np.full(shape, STATUSES.index(FeatureStatus.NULL), np.uint8)
+        read = Read(features, np.zeros(shape), codes, np.zeros(shape))
+        metrics.scored("u", "champion", Scored(read, np.zeros(2), {}), ["no"] * 2)
+    metrics.count()
+    found = samples(registry, "lockstep_feature_status_total")
+    shown = {series.split('feature="')[1][0]: times for series, times in found.items()}
+    assert shown == {"a": 2, "b": 4, "c": 4}
+
+
+def test_the_seconds_of_every_batch_are_counted() -> None:
+    registry = CollectorRegistry()
+    metrics = Metrics(registry)
+    first, second = metrics.timed("u"), metrics.timed("u")
+    first(0.25, 0.5)
+    metrics.count()
+    second(0.25, 0.5)
+    metrics.count()
+    sums = {"redis": 0.5, "model": 1.0}
+    for name, total in sums.items():
+        found = samples(registry, f"lockstep_{name}_seconds")
+        assert found[f'lockstep_{name}_seconds_count{{use_case="u"}}'] == 2
+        assert found[f'lockstep_{name}_seconds_sum{{use_case="u"}}'] == total
 
 
 def test_a_model_that_lost_its_alias_is_not_shown_as_loaded() -> None:
