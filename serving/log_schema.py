@@ -3,23 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import lru_cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
-from lockstep.contract.registered_model import RegisteredModel
+from lockstep.stores.feature_vectors import NO_TIME
 from serving.plan import ServicePlan
-from serving.scorer import Asked, Scored
 from serving.served_rows import LoggedFeature, LogSchema, ServedRows
 
-
-@lru_cache(maxsize=64)
-def _schema(use_case: str, service: str, columns: Any, features: Any, keys: Any) -> LogSchema:
-    computed = {f"{view}__{name}" for name, view, _ in features}
-    request = tuple(name for name, _ in columns if name not in computed and name not in keys)
-    logged = tuple(LoggedFeature(name, f"{view}__{name}", kind) for name, view, kind in features)
-    return LogSchema(use_case, service, keys, request, logged, columns)
+if TYPE_CHECKING:
+    from serving.scorer import Asked, Scored, Scorer
 
 
 def log_schema(use_case: str, plan: ServicePlan) -> LogSchema:
@@ -27,13 +21,14 @@ def log_schema(use_case: str, plan: ServicePlan) -> LogSchema:
     keys = tuple(
         dict.fromkeys(k.column for key in plan.reads.keys for k in key.join_keys if k.column)
     )
-    features = tuple((feature.name, feature.view, feature.type) for feature in plan.features)
-    return _schema(use_case, plan.name, plan.log_columns, features, keys)
+    features = tuple(LoggedFeature(f.name, f"{f.view}__{f.name}", f.type) for f in plan.features)
+    computed = {feature.column for feature in features}
+    given = (name for name, _ in plan.log_columns if name not in computed and name not in keys)
+    return LogSchema(use_case, plan.name, keys, tuple(given), features, plan.log_columns)
 
 
 def served_rows(
-    schema: LogSchema,
-    served: RegisteredModel,
+    scorer: Scorer,
     alias: Any,
     asked: Asked,
     scored: Scored,
@@ -42,9 +37,9 @@ def served_rows(
     logged_us: int,
     decisions: Sequence[str],
 ) -> ServedRows:
-    """A batch as the log takes it; the event times of what was read are not known here."""
+    """A batch as the log takes it."""
+    served, schema, read = scorer.served, scorer.log_schema, scored.read
     artefact = served.predictor.artefact
-    read = scored.read
     return ServedRows(
         schema=schema,
         model_name=served.name,
@@ -60,7 +55,15 @@ def served_rows(
         values=read.values,
         codes=read.codes,
         ages=read.ages,
-        event_us=np.full(read.codes.shape, -1, np.int64),
+        event_us=_event_us(read.event_us, scorer.places_of_views),
         scores=scored.scores,
         decisions=decisions,
     )
+
+
+def _event_us(of_views: NDArray[np.int64], places: NDArray[np.intp]) -> NDArray[np.int64]:
+    """The event times of views for each feature; one that was computed has none."""
+    rows, views = of_views.shape
+    padded = np.full((rows, views + 1), NO_TIME)
+    padded[:, :views] = of_views
+    return padded.take(places, axis=1)

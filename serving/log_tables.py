@@ -19,13 +19,13 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from lockstep.contract.status import FeatureStatus
+from lockstep.stores.feature_vectors import NO_TIME
 from lockstep.windows.microseconds import SECOND_US
 from serving.errors import ServingError
 from serving.served_rows import LogSchema, ServedRows
 
 REQUEST_ID, LOG_TIMESTAMP, LOG_DATE = "__request_id", "__log_timestamp", "__log_date"
 DAY_US = 86_400 * SECOND_US
-UNKNOWN_US = -1
 
 _UTC_SECONDS, _UTC_TIME = pa.timestamp("s", "UTC"), pa.timestamp("us", "UTC")
 # The numbers of Feast's FieldStatus; a step that was not known at T is none of its kinds.
@@ -101,7 +101,7 @@ class _Rows:
         values = np.ascontiguousarray(self._stacked("values").T)
         nulls, statuses = np.isnan(values), np.ascontiguousarray(_FEAST_NUMBERS[self._codes].T)
         event_us = np.ascontiguousarray(self._event_us.T)
-        seconds, unknown = event_us // SECOND_US, event_us == UNKNOWN_US
+        seconds, unknown = event_us // SECOND_US, event_us == NO_TIME
         for name, kind in self._schema.arrow_types.items():
             at = self._schema.positions.get(name)
             if at is None:
@@ -143,7 +143,7 @@ class _Rows:
             names.take(pa.array(np.tile(np.arange(width), rows))),
             _NAMES.take(pa.array(self._codes.ravel())),
             pa.array(ages, mask=np.isnan(ages)),
-            pa.array(event_us, type=_UTC_TIME, mask=event_us == UNKNOWN_US),
+            pa.array(event_us, type=_UTC_TIME, mask=event_us == NO_TIME),
         ]
         offsets = pa.array(np.arange(rows + 1, dtype=np.int32) * width, pa.int32())
         return pa.ListArray.from_arrays(offsets, pa.StructArray.from_arrays(cells, fields=_STATUS))

@@ -25,7 +25,9 @@ from serving.errors import (
     ServingError,
 )
 from serving.feature_json import FeatureJson
+from serving.log_schema import log_schema
 from serving.plan import PlannedFeature, PlannedFunction, ServicePlan
+from serving.served_rows import LogSchema
 
 Floats = NDArray[np.float64]
 
@@ -48,13 +50,15 @@ class Read:
     """Features of rows: (rows, features). A value is NaN unless its status keeps it.
 
     Once the rows are complete, what the service declares for a status stands in its place.
-    `codes` index the statuses; `ages` are seconds, NaN where the store vouches for nothing.
+    `codes` index the statuses; `ages` are seconds, NaN where the store vouches for nothing;
+    `event_us` (rows, stored views) is when the step that was read happened, NO_TIME for none.
     """
 
     features: tuple[PlannedFeature, ...]
     values: Floats
     codes: Codes
     ages: Floats
+    event_us: NDArray[np.int64]
 
 
 @dataclass(frozen=True)
@@ -105,9 +109,8 @@ class Scorer:
         """
         vectors = await self.reader.vectors(asked.entities, asked.t_us)
         _refuse_unmaterialized(self.plan, vectors)
-        return Read(
-            self.plan.stored, vectors.values, vectors.codes, self._ages(vectors, asked.t_us)
-        )
+        ages = self._ages(vectors, asked.t_us)
+        return Read(self.plan.stored, vectors.values, vectors.codes, ages, vectors.event_us)
 
     def model_scores(self, read: Read) -> Floats:
         """The scores of completed rows."""
@@ -115,7 +118,7 @@ class Scorer:
 
     def model_rows(self, read: Read) -> Floats:
         """The model's features in its order."""
-        return read.values[:, self._model_columns]
+        return read.values.take(self._model_columns, axis=1)
 
     @cached_property
     def policy(self) -> StatusPolicy:
@@ -147,6 +150,17 @@ class Scorer:
         return FeatureJson(list(enumerate(self.plan.stored)), with_views=True)
 
     @cached_property
+    def log_schema(self) -> LogSchema:
+        """How the feature log has what this scores."""
+        return log_schema(self.served.predictor.artefact.use_case, self.plan)
+
+    @cached_property
+    def places_of_views(self) -> NDArray[np.intp]:
+        """Where each feature's view is among those that are read; after them, where it is not."""
+        views = [view.name for view in self.plan.reads.views]
+        return np.array([[*views, f.view].index(f.view) for f in self.plan.features], np.intp)
+
+    @cached_property
     def listed_stored(self) -> NDArray[np.intp]:
         """Columns of the service's features that are read, not computed."""
         names = (feature.name for feature in self.plan.features)
@@ -172,24 +186,23 @@ class Scorer:
     def _ages(self, vectors: FeatureVectors, t_us: Sequence[int]) -> Floats:
         horizons = np.array(vectors.horizons, np.float64)
         ages = np.subtract.outer(np.asarray(t_us, np.float64), horizons) / SECOND_US
-        return np.maximum(ages, 0.0)[:, self._view_of_feature]
+        return np.maximum(ages, 0.0).take(self._view_of_feature, axis=1)
 
     def _completed(self, stored: Read, asked: Asked) -> Read:
         """The service's features in its order: those that were read and those computed."""
         shape = (len(asked.t_us), len(self.plan.features))
-        read = Read(self.plan.features, np.empty(shape), np.empty(shape, np.uint8), np.zeros(shape))
+        values, codes, ages = np.empty(shape), np.empty(shape, np.uint8), np.zeros(shape)
         listed, sources = self.listed_stored, self._sources
-        read.values[:, listed] = stored.values[:, sources]
-        read.codes[:, listed] = stored.codes[:, sources]
-        read.ages[:, listed] = stored.ages[:, sources]
-        for name, values in self._computed(stored, asked).items():
+        values[:, listed] = stored.values.take(sources, axis=1)
+        codes[:, listed] = stored.codes.take(sources, axis=1)
+        ages[:, listed] = stored.ages.take(sources, axis=1)
+        for name, computed in self._computed(stored, asked).items():
             column = self._position[name]
-            read.values[:, column] = values
-            read.codes[:, column] = np.where(np.isnan(values), _NULL, _PRESENT)
+            values[:, column] = computed
+            codes[:, column] = np.where(np.isnan(computed), _NULL, _PRESENT)
         if self.policy.defaults:
-            treated = self.policy.treated(read.values[:, listed], read.codes[:, listed])
-            read.values[:, listed] = treated
-        return read
+            values[:, listed] = self.policy.treated(values[:, listed], codes[:, listed])
+        return Read(self.plan.features, values, codes, ages, stored.event_us)
 
     def _computed(self, stored: Read, asked: Asked) -> dict[str, Floats]:
         if not self._functions:

@@ -116,7 +116,7 @@ class ServedRows:
     It is kept until it has been written: nobody may change its arrays, and they should not be
     parts of larger ones. `threshold` is that of `decisions`. Times are microseconds UTC: `t_us`
     is T, `logged_us` when it was answered, `event_us` (rows, features) the event time of the
-    step that was read, -1 where that is not known. `values` (rows, features) has NaN for null;
+    step that was read, NO_TIME where there is none. `values` (rows, features) has NaN for null;
     `codes` the statuses as positions in FeatureStatus; `ages` seconds, NaN where not known.
     """
 

@@ -23,7 +23,7 @@ from serving.breaker import CircuitBreaker
 from serving.coalescer import Coalescer
 from serving.errors import NotMaterializedError, ReloadError, ServingError, TooManyRowsError
 from serving.feature_log import FeatureLog
-from serving.log_schema import log_schema, served_rows
+from serving.log_schema import served_rows
 from serving.metrics import Metrics
 from serving.model_cache import ModelCache
 from serving.model_store import ModelStore
@@ -254,8 +254,7 @@ class UseCaseService:
         self._metrics.scored(self.use_case.name, alias, scored, decisions)
         if self._log is not None:
             rows = served_rows(
-                log_schema(self.use_case.name, answers.scorer.plan),
-                answers.scorer.served,
+                answers.scorer,
                 alias,
                 asked,
                 scored,

@@ -21,6 +21,7 @@ enum { SECONDS = 0x08, NANOS = 0x10 };
 #endif
 
 #define MAX_SECONDS 1000000000000LL
+#define NO_TIME INT64_MIN
 
 /* As `VectorDecoder.layout` has them. `until` is -1, `ttl` 0 and `max_age` -1 for none. */
 typedef struct { int64_t hash, start, until, ttl, max_age, tail; } View;
@@ -132,17 +133,20 @@ static int64_t since(int64_t from, int64_t t)
     return __builtin_sub_overflow(t, from, &us) ? INT64_MAX : us;
 }
 
-/* `status_at` of a row whose cells are neither null nor absent. */
-static int row_status(const View *view, PyObject *hash, const Horizon *horizon, int64_t t)
+/* `status_at` of a row whose cells are neither null nor absent, and its event time. */
+static int row_status(const View *view, PyObject *hash, const Horizon *horizon, int64_t t,
+                      int64_t *event_at)
 {
     Cell event, created, cell = {NULL, -1};
     int64_t event_us, created_us, until;
+    *event_at = NO_TIME;
     if (!cell_at(hash, view->start, &event) || !cell_at(hash, view->start + 1, &created))
         return FAILED;
     if (event.size < 0)
         return NOT_FOUND;
     if (!plain_version(event, created, &event_us, &created_us))
         return LEFT;
+    *event_at = event_us;
     if (event_us > t || created_us > t)
         return view->tail ? LEFT : FUTURE;
     if (view->ttl && since(event_us, t) > view->ttl)
@@ -216,7 +220,7 @@ wrong:
 }
 
 static int fill_row(const Layout *layout, PyObject **hashes, Horizon *horizons, int64_t t,
-                    double *values, uint8_t *codes)
+                    double *values, uint8_t *codes, int64_t *events)
 {
     for (int64_t h = 0; h < layout->hashes; h++)
         if (!PyList_Check(hashes[h])) {
@@ -225,7 +229,7 @@ static int fill_row(const Layout *layout, PyObject **hashes, Horizon *horizons, 
         }
     for (int64_t v = 0; v < layout->view_count; v++) {
         const View *view = layout->views + v;
-        horizons[v].row = row_status(view, hashes[view->hash], horizons + v, t);
+        horizons[v].row = row_status(view, hashes[view->hash], horizons + v, t, events + v);
         if (horizons[v].row >= LEFT)
             return horizons[v].row;
     }
@@ -264,12 +268,14 @@ static int add_number(PyObject *list, Py_ssize_t number)
 }
 
 static PyObject *fill_all(const Layout *layout, PyObject *answers, PyObject *times,
-                          Horizon *horizons, Py_buffer *values, Py_buffer *codes)
+                          Horizon *horizons, Py_buffer *values, Py_buffer *codes,
+                          Py_buffer *events)
 {
     Py_ssize_t rows = PySequence_Fast_GET_SIZE(times), width = layout->output_count;
     if (PySequence_Fast_GET_SIZE(answers) != rows * layout->hashes
-        || values->len != rows * width * 8 || codes->len != rows * width) {
-        PyErr_SetString(PyExc_ValueError, "answers, times, values and codes are of other sizes");
+        || values->len != rows * width * 8 || codes->len != rows * width
+        || events->len != rows * layout->view_count * 8) {
+        PyErr_SetString(PyExc_ValueError, "answers, times and what is filled are of other sizes");
         return NULL;
     }
     PyObject *left = PyList_New(0);
@@ -279,7 +285,8 @@ static PyObject *fill_all(const Layout *layout, PyObject *answers, PyObject *tim
         if (t != -1 || !PyErr_Occurred())
             done = fill_row(layout, PySequence_Fast_ITEMS(answers) + row * layout->hashes,
                             horizons, t, (double *)values->buf + row * width,
-                            (uint8_t *)codes->buf + row * width);
+                            (uint8_t *)codes->buf + row * width,
+                            (int64_t *)events->buf + row * layout->view_count);
         if (done == FAILED || (done == LEFT && !add_number(left, row)))
             Py_CLEAR(left);
     }
@@ -287,16 +294,17 @@ static PyObject *fill_all(const Layout *layout, PyObject *answers, PyObject *tim
 }
 
 PyDoc_STRVAR(fill_doc,
-"fill(answers, t_us, horizons, layout, values, codes) -> list[int]\n--\n\n"
-"Fills `values` and `codes`; the rows that it returns are left to `VectorDecoder`.");
+"fill(answers, t_us, horizons, layout, values, codes, events) -> list[int]\n--\n\n"
+"Fills the last three; the rows that it returns are left to `VectorDecoder`.");
 
 static PyObject *fill(PyObject *module, PyObject *args)
 {
     PyObject *answers, *times, *horizons, *left = NULL;
-    Py_buffer packed, values, codes;
+    Py_buffer packed, values, codes, events;
     Layout layout;
     Horizon *known = NULL;
-    if (!PyArg_ParseTuple(args, "OOOy*w*w*", &answers, &times, &horizons, &packed, &values, &codes))
+    if (!PyArg_ParseTuple(args, "OOOy*w*w*w*", &answers, &times, &horizons, &packed, &values,
+                          &codes, &events))
         return NULL;
     answers = PySequence_Fast(answers, "answers are a sequence");
     times = PySequence_Fast(times, "times are a sequence");
@@ -306,7 +314,7 @@ static PyObject *fill(PyObject *module, PyObject *args)
         if (known == NULL)
             PyErr_NoMemory();
         else if (read_horizons(horizons, layout.view_count, known))
-            left = fill_all(&layout, answers, times, known, &values, &codes);
+            left = fill_all(&layout, answers, times, known, &values, &codes, &events);
     }
     PyMem_Free(known);
     Py_XDECREF(answers);
@@ -315,6 +323,7 @@ static PyObject *fill(PyObject *module, PyObject *args)
     PyBuffer_Release(&packed);
     PyBuffer_Release(&values);
     PyBuffer_Release(&codes);
+    PyBuffer_Release(&events);
     return left;
 }
 
@@ -329,7 +338,7 @@ static int read_version(PyObject *answer, int64_t *version)
     if (!cell_at(answer, 0, &event) || !cell_at(answer, 1, &created))
         return FAILED;
     if (event.size < 0) {
-        version[0] = version[1] = INT64_MIN;
+        version[0] = version[1] = NO_TIME;
         return PRESENT;
     }
     return plain_version(event, created, version, version + 1) ? PRESENT : LEFT;

@@ -10,6 +10,7 @@ def fill(
     layout: bytes,
     values: NDArray[np.float64],
     codes: NDArray[np.uint8],
+    events: NDArray[np.int64],
 ) -> Sequence[int]: ...
 def versions(
     answers: Sequence[Sequence[bytes | None]], out: NDArray[np.int64]

@@ -23,6 +23,7 @@ except ImportError:
         layout: bytes,
         values: NDArray[np.float64],
         codes: NDArray[np.uint8],
+        events: NDArray[np.int64],
     ) -> Sequence[int]:
         """All rows are left."""
         return range(len(t_us))

@@ -16,6 +16,8 @@ from lockstep.stores.value_bytes import python_value
 from lockstep.stores.view_plan import ViewPlan
 
 STATUSES = tuple(FeatureStatus)
+# No step has this event time: it is not between the years 1 and 9999.
+NO_TIME = -(2**63)
 
 _CODES = {status: code for code, status in enumerate(STATUSES)}
 _NOT_FOUND, _NULL = _CODES[FeatureStatus.NOT_FOUND], _CODES[FeatureStatus.NULL]
@@ -24,20 +26,23 @@ _NAN = float("nan")
 
 Answer = Sequence[bytes | None]
 Horizons = Sequence[int | None]
-Row = tuple[list[float], list[int]]
+Row = tuple[list[float], list[int], list[int]]
+ViewRow = tuple[list[float], list[int], int]
 
 
 @dataclass(frozen=True)
 class FeatureVectors:
     """(rows, features). A value is NaN unless its status keeps it; `codes` index STATUSES.
 
-    `horizons` are those of the plan's views, in microseconds; None where nothing was ever
-    materialised.
+    `event_us` (rows, views) are the event times of the steps that were read, NO_TIME where
+    there is none; `horizons` are those of the plan's views, None where nothing was ever
+    materialised. Both in microseconds UTC.
     """
 
     features: tuple[str, ...]
     values: NDArray[np.float64]
     codes: NDArray[np.uint8]
+    event_us: NDArray[np.int64]
     horizons: tuple[int | None, ...]
 
     def status(self, row: int, feature: str) -> FeatureStatus:
@@ -73,15 +78,14 @@ class VectorDecoder:
         `answers` has those of each entity one after another, one for each key of the plan.
         """
         shape = (len(t_us), len(self.plan.features))
-        vectors = FeatureVectors(
-            self.plan.features, np.empty(shape), np.empty(shape, np.uint8), tuple(horizons)
-        )
-        left = fill(answers, t_us, horizons, self.layout, vectors.values, vectors.codes)
+        values, codes = np.empty(shape), np.empty(shape, np.uint8)
+        event_us = np.empty((len(t_us), len(horizons)), np.int64)
+        left = fill(answers, t_us, horizons, self.layout, values, codes, event_us)
         hashes = len(self.plan.keys)
         for row in left:
             own = iter(answers[row * hashes : (row + 1) * hashes])
-            vectors.values[row], vectors.codes[row] = self._row(own, horizons, t_us[row])
-        return vectors
+            values[row], codes[row], event_us[row] = self._row(own, horizons, t_us[row])
+        return FeatureVectors(self.plan.features, values, codes, event_us, tuple(horizons))
 
     def joined(self, parts: Sequence[FeatureVectors]) -> FeatureVectors:
         """The rows of all parts, one after another."""
@@ -92,20 +96,21 @@ class VectorDecoder:
             self.plan.features,
             np.concatenate([none.values, *(part.values for part in parts)]),
             np.concatenate([none.codes, *(part.codes for part in parts)]),
+            np.concatenate([none.event_us, *(part.event_us for part in parts)]),
             parts[0].horizons if parts else none.horizons,
         )
 
     def _row(self, answers: Iterator[Answer], horizons: Horizons, t_us: int) -> Row:
         values: list[float] = []
         codes: list[int] = []
+        events: list[int] = []
         for (view, cells), horizon_us in zip(self.plan.parts(answers), horizons, strict=True):
-            view_values, view_codes = _view_row(view, cells, horizon_us, t_us)
+            view_values, view_codes, event_us = _view_row(view, cells, horizon_us, t_us)
             values += view_values
             codes += view_codes
-        order = self.plan.order
-        if order is None:
-            return values, codes
-        return [values[position] for position in order], [codes[position] for position in order]
+            events.append(event_us)
+        order = self.plan.order or range(len(values))
+        return [values[at] for at in order], [codes[at] for at in order], events
 
 
 def _layout(plan: ReadPlan) -> bytes:
@@ -136,11 +141,11 @@ def _flat(rows: Iterable[tuple[int, ...]]) -> Iterator[int]:
     return chain.from_iterable(rows)
 
 
-def _view_row(view: ViewPlan, answer: Answer, horizon_us: int | None, t_us: int) -> Row:
+def _view_row(view: ViewPlan, answer: Answer, horizon_us: int | None, t_us: int) -> ViewRow:
     known = view.known_at(answer, t_us)
     count = len(view.features)
     if known is None:
-        return [_NAN] * count, [_NOT_FOUND] * count
+        return [_NAN] * count, [_NOT_FOUND] * count, NO_TIME
     event_us, created_us, cells = known
     status = status_at(
         t_us,
@@ -159,4 +164,4 @@ def _view_row(view: ViewPlan, answer: Answer, horizon_us: int | None, t_us: int)
         value = None if cell is None else python_value(cell)
         values.append(float(value) if value is not None and keeps_value else _NAN)
         codes.append(_NOT_FOUND if cell is None else null if value is None else code)
-    return values, codes
+    return values, codes, event_us

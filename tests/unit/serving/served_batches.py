@@ -12,6 +12,7 @@ import polars as pl
 
 from lockstep.contract.status import FeatureStatus
 from lockstep.lake.lake import Lake
+from lockstep.stores.feature_vectors import NO_TIME
 from lockstep.windows.microseconds import instant_at
 from serving.served_rows import LoggedFeature, LogSchema, ServedRows
 
@@ -84,7 +85,7 @@ def served(
         values=matrix("value", float("nan"), float),
         codes=np.array(codes, np.uint8).reshape(len(rows), len(FEATURES)),
         ages=matrix("age", float("nan"), float),
-        event_us=matrix("event_us", -1, int),
+        event_us=matrix("event_us", NO_TIME, int),
         scores=np.array([row.number / 7 for row in rows], float),
         decisions=["block" if row.number % 2 else "allow" for row in rows],
     )

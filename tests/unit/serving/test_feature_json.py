@@ -35,6 +35,7 @@ def reads(draw: st.DrawFn) -> Read:
         np.array([[draw(number(f.is_whole)) for f in features] for _ in range(rows)], np.float64),
         np.array([[draw(CODES) for _ in features] for _ in range(rows)], np.uint8),
         np.array([[ages[f.view][row] for f in features] for row in range(rows)], np.float64),
+        np.zeros((rows, len(VIEWS)), np.int64),
     )
 
 
@@ -87,7 +88,8 @@ def test_texts_that_are_kept_do_not_grow_without_end() -> None:
     features = tuple(PlannedFeature(f"f{n}", "v", "Float64", "") for n in range(6))
     rows = len(STATUSES) ** 4
     codes = np.array([[row // 6**n % 6 for n in range(6)] for row in range(rows)], np.uint8)
-    read = Read(features, np.zeros((rows, 6)), codes, np.zeros((rows, 6)))
+    zeros, events = np.zeros((rows, 6)), np.zeros((rows, 1), np.int64)
+    read = Read(features, zeros, codes, zeros, events)
     writer = FeatureJson(list(enumerate(features)))
     texts = [json.loads(bytes(text)) for text in writer.rows(read)]
     assert texts[-1] == {f.name: told(read, rows - 1, n) for n, f in enumerate(features)}

@@ -22,7 +22,7 @@ from lockstep.contract.model_artefact import ModelArtefact
 from lockstep.contract.predictor import Predictor
 from lockstep.contract.registered_model import RegisteredModel
 from lockstep.contract.status import FeatureStatus
-from lockstep.stores.feature_vectors import STATUSES, FeatureVectors
+from lockstep.stores.feature_vectors import NO_TIME, STATUSES, FeatureVectors
 from lockstep.windows.microseconds import instant_at
 from serving.errors import (
     DefinitionsError,
@@ -158,6 +158,7 @@ class Store:
             self._features,
             np.array(values, np.float64).reshape(shape),
             np.array(codes, np.uint8).reshape(shape),
+            np.full((len(asked), len(self._horizons)), NO_TIME),
             self._horizons,
         )
 

@@ -37,7 +37,8 @@ BATCHES = st.lists(
 def scored_with(codes: list[list[int]]) -> Scored:
     """Rows with these statuses; the age of every value is five seconds."""
     rows = len(codes)
-    read = Read(FEATURES, np.zeros((rows, 3)), np.array(codes, np.uint8), np.full((rows, 3), 5.0))
+    values, ages = np.zeros((rows, 3)), np.full((rows, 3), 5.0)
+    read = Read(FEATURES, values, np.array(codes, np.uint8), ages, np.zeros((rows, 2), np.int64))
     return Scored(read, np.zeros(rows), {})
 
 
@@ -100,7 +101,8 @@ def test_models_with_other_features_are_counted_apart() -> None:
     for features in (FEATURES, FEATURES[1:]):
         shape = (2, len(features))
         codes = np.full(shape, STATUSES.index(FeatureStatus.NULL), np.uint8)
-        read = Read(features, np.zeros(shape), codes, np.zeros(shape))
+        events = np.zeros((2, 2), np.int64)
+        read = Read(features, np.zeros(shape), codes, np.zeros(shape), events)
         metrics.scored("u", "champion", Scored(read, np.zeros(2), {}), ["no"] * 2)
     metrics.count()
     found = samples(registry, "lockstep_feature_status_total")

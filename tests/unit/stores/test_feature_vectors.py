@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 
 from lockstep.stores import compiled, feature_vectors, online_writes
 from lockstep.stores.errors import ReadPlanError
-from lockstep.stores.feature_vectors import STATUSES, VectorDecoder
+from lockstep.stores.feature_vectors import NO_TIME, STATUSES, VectorDecoder
 from lockstep.stores.live_tail import TailStep, encode_tail
 from lockstep.stores.online_read import statuses
 from lockstep.stores.plan_compiler import read_plan
@@ -112,7 +112,10 @@ def test_vectors_are_what_is_read(
     flat = [answer for row, _ in rows for answer in row]
     t_us = [t for _, t in rows]
     found = iter(flat)
-    known = [statuses(plan.entity(found, horizons, t).values(), t) for t in t_us]
+    reads = [plan.entity(found, horizons, t) for t in t_us]
+    known = [statuses(read.values(), t) for read, t in zip(reads, t_us, strict=True)]
+    happened = [[read[view.name].event_us for view in plan.views] for read in reads]
+    event_us = [[NO_TIME if us is None else us for us in row] for row in happened]
     values = [[_float(row[name].value) for name in plan.features] for row in known]
     codes = [[STATUSES.index(row[name].status) for name in plan.features] for row in known]
     for reader in (feature_vectors.fill, _fills_nothing):
@@ -120,6 +123,7 @@ def test_vectors_are_what_is_read(
             vectors = decoder.vectors(flat, horizons, t_us)
         np.testing.assert_array_equal(vectors.values, values)
         np.testing.assert_array_equal(vectors.codes, codes)
+        np.testing.assert_array_equal(vectors.event_us, event_us)
 
 
 @pytest.mark.parametrize("field", FIELDS)
@@ -133,7 +137,7 @@ def test_every_number_is_read_as_python_reads_it(field: str, data: st.DataObject
         with patch.object(feature_vectors, "fill", reader):
             try:
                 vectors = decoder.vectors([[encode_time(T0), None, cell]], [None], [T0])
-                outcomes.append(repr((vectors.values, vectors.codes)))
+                outcomes.append(repr((vectors.values, vectors.codes, vectors.event_us)))
             except (DecodeError, TypeError, ValueError) as error:
                 outcomes.append(repr(error))
     assert outcomes[0] == outcomes[1]
@@ -159,9 +163,10 @@ def test_plain_rows_are_not_left_to_python() -> None:
     )
     card = [now, None, number, b"", None, now, now, flag, None]
     shop = [encode_time(T0 + SECOND), now, number, None]
-    values, codes = np.empty((2, 5)), np.empty((2, 5), np.uint8)
+    values, codes, event_us = np.empty((2, 5)), np.empty((2, 5), np.uint8), np.empty((2, 3), int)
+    answers = [card, [None] * 4, card, shop]
     left = feature_vectors.fill(
-        [card, [None] * 4, card, shop], [T0, T0], [None] * 3, decoder.layout, values, codes
+        answers, [T0, T0], [None] * 3, decoder.layout, values, codes, event_us
     )
     # That of the second shop was not known yet: its tail, which only Python reads, may help.
     assert left == [1]
@@ -193,7 +198,17 @@ def test_what_is_no_answer_is_refused(
 def test_a_layout_that_points_nowhere_is_refused(numbers: list[int]) -> None:
     layout = np.array(numbers, np.int64).tobytes()
     with pytest.raises(ValueError, match="the layout"):
-        feature_vectors.fill([], [], [], layout, np.empty((0, 1)), np.empty((0, 1), np.uint8))
+        filled = np.empty((0, 1)), np.empty((0, 1), np.uint8), np.empty((0, 1), np.int64)
+        feature_vectors.fill([], [], [], layout, *filled)
+
+
+@pytest.mark.parametrize("short", range(3))
+def test_what_is_filled_must_have_room(short: int) -> None:
+    decoder = VectorDecoder.of(PLAN)
+    sizes = [(1, 5, float), (1, 5, np.uint8), (1, 3, np.int64)]
+    filled = [np.empty((rows, width - (n == short)), t) for n, (rows, width, t) in enumerate(sizes)]
+    with pytest.raises(ValueError, match="of other sizes"):
+        feature_vectors.fill([[None] * 9, [None] * 4], [T0], [None] * 3, decoder.layout, *filled)
 
 
 def test_a_status_is_found_by_name() -> None:
