@@ -168,6 +168,12 @@ class Scorer:
         return np.array(listed, np.intp)
 
     @cached_property
+    def _listed_computed(self) -> NDArray[np.intp]:
+        """The other columns."""
+        others = set(range(len(self.plan.features))) - set(self.listed_stored.tolist())
+        return np.array(sorted(others), np.intp)
+
+    @cached_property
     def _sources(self) -> NDArray[np.intp]:
         """Where these columns are in what is read."""
         places = {feature.name: place for place, feature in enumerate(self.plan.stored)}
@@ -197,14 +203,14 @@ class Scorer:
         codes[:, listed] = stored.codes.take(sources, axis=1)
         ages[:, listed] = stored.ages.take(sources, axis=1)
         for name, computed in self._computed(stored, asked).items():
-            column = self._position[name]
-            values[:, column] = computed
-            codes[:, column] = np.where(np.isnan(computed), _NULL, _PRESENT)
+            values[:, self._position[name]] = computed
+        nulls = np.isnan(values.take(self._listed_computed, axis=1))
+        codes[:, self._listed_computed] = np.where(nulls, _NULL, _PRESENT)
         if self.policy.defaults:
             values[:, listed] = self.policy.treated(values[:, listed], codes[:, listed])
         return Read(self.plan.features, values, codes, ages, stored.event_us)
 
-    def _computed(self, stored: Read, asked: Asked) -> dict[str, Floats]:
+    def _computed(self, stored: Read, asked: Asked) -> dict[str, Any]:
         if not self._functions:
             return {}
         columns: dict[str, Any] = {}
@@ -213,7 +219,7 @@ class Scorer:
             columns[feature.name] = columns[f"{feature.view}__{feature.name}"] = column
         columns |= {name: np.asarray(values) for name, values in asked.request.items()}
         lists: dict[str, list[Any]] = {}
-        computed: dict[str, Floats] = {}
+        computed: dict[str, Any] = {}
         for planned, function in self._functions:
             if planned.takes_columns:
                 outputs = function(columns)
@@ -226,7 +232,7 @@ class Scorer:
                 }
                 lists = lists or {n: _listed(c, n in whole) for n, c in columns.items()}
                 outputs = function(lists)
-            computed |= {name: np.asarray(outputs[name], np.float64) for name in planned.features}
+            computed |= {name: outputs[name] for name in planned.features}
         return computed
 
     def _refusals(
