@@ -85,9 +85,15 @@ def project() -> Project:
     _run(["feast", "apply"], folder / "feature_repo", env)
     _run(["lockstep", "train", "fraud", "--train-days", "30"], folder, env)
     _run(["feast", "materialize", "2018-04-01T00:00:00+00:00", _END], folder / "feature_repo", env)
+    _peer_repository(folder, env["REDIS_URL"])
+    return project_in(folder, env["REDIS_URL"])
+
+
+def project_in(folder: Path, redis_url: str) -> Project:
+    """A folder in which a model was trained and materialised, with a key for us."""
+    env = {"LOCKSTEP_PROJECT_DIR": str(folder), "REDIS_URL": redis_url}
     scopes = ("--scope", "predict", "--scope", "read")
     key = _run(["lockstep", "keys", "add", "bench", *scopes], folder, env).strip()
-    _peer_repository(folder, env["REDIS_URL"])
     return Project(folder, env, key)
 
 

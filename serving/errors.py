@@ -130,7 +130,7 @@ class RejectedStatusError(ServingError):
 
 
 class ServerError(ServingError):
-    """The server itself cannot start."""
+    """The server itself cannot start, or its workers cannot."""
 
     @classmethod
     def cannot_listen(cls, host: str, port: int, cause: OSError) -> ServerError:
@@ -145,6 +145,13 @@ class ServerError(ServingError):
             f"there is no API key in {path}, so nobody could be served",
             next_step="run `lockstep keys add NAME --scope predict`, or set SERVING_AUTH=off on a "
             "machine that nobody else reaches",
+        )
+
+    @classmethod
+    def no_worker(cls, failures: int) -> ServerError:
+        return cls(
+            f"workers ended before they served, {failures} in a row",
+            next_step="see above in the log why they did",
         )
 
 

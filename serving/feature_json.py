@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 # There are few in practice; a client cannot make them more without end.
 _MOST_TEXTS = 256
+_TWO_TO_63 = 2.0**63
 
 
 class FeatureJson:
@@ -71,12 +72,14 @@ class FeatureJson:
         if not len(self._whole):
             return [[] for _ in read.values]
         values = read.values.take(self._whole, axis=1)
-        known = np.isfinite(values)
-        if known.all():
+        # NaN too is not below it.
+        fits = np.abs(values) < _TWO_TO_63
+        if fits.all():
             return _cut(values.astype(np.int64))
-        texts = _cut(np.where(known, values, 0).astype(np.int64))
-        for row, column in np.argwhere(~known).tolist():
-            texts[row][column] = b"null"
+        texts = _cut(np.where(fits, values, 0).astype(np.int64))
+        for row, column in np.argwhere(~fits).tolist():
+            value = values[row, column]
+            texts[row][column] = b"%d" % int(value) if np.isfinite(value) else b"null"
         return texts
 
     def _text(self, codes: bytes) -> bytes:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from importlib import import_module
 
@@ -20,11 +21,11 @@ from serving.use_cases import USE_CASES
 
 @dataclass(frozen=True)
 class BrokenModel:
-    """A live model whose feature service means something else now; `views` are what changed."""
+    """A live version whose feature service means something else now; `views` are what changed."""
 
     name: str
     version: int
-    alias: str
+    aliases: tuple[str, ...]
     feature_service: str
     views: tuple[str, ...]
 
@@ -35,7 +36,7 @@ class LiveModelError(LockstepError):
     @classmethod
     def edited(cls, broken: Sequence[BrokenModel]) -> LiveModelError:
         told = "; ".join(
-            f"{model.alias} {model.name!r} version {model.version} reads "
+            f"{' and '.join(model.aliases)} {model.name!r} version {model.version} reads "
             f"{model.feature_service!r}, where {_listed(model.views)} changed"
             for model in broken
         )
@@ -59,19 +60,28 @@ def broken_models(settings: Settings) -> list[BrokenModel]:
         services = {service.name: service for service in defined(definitions, FeatureService)}
         kinds = (FeatureView, OnDemandFeatureView)
         views = {view.name: view for kind in kinds for view in defined(definitions, kind)}
-        for alias in (CHAMPION, CHALLENGER):
-            try:
-                with found_version(settings.tracking_uri, name, alias=alias) as found:
-                    version = found.version
-                    artefact = ModelArtefact.from_metadata(found.download().metadata)
-            except NoModelError:
-                continue
+        for version, (artefact, aliases) in _live(settings, name).items():
             service = services.get(artefact.feature_service)
             here = service and service_fingerprint(service, views.__getitem__)
             if here != artefact.fingerprint:
-                changed = _changed(settings, artefact.feature_service, service, views)
-                broken.append(BrokenModel(name, version, alias, artefact.feature_service, changed))
+                wanted = artefact.feature_service
+                changed = _changed(settings, wanted, service, views)
+                broken.append(BrokenModel(name, version, tuple(aliases), wanted, changed))
     return broken
+
+
+def _live(settings: Settings, name: str) -> dict[int, tuple[ModelArtefact, list[str]]]:
+    """The versions of a model that may be serving, each with its aliases."""
+    live: dict[int, tuple[ModelArtefact, list[str]]] = {}
+    for alias in (CHAMPION, CHALLENGER):
+        with (
+            suppress(NoModelError),
+            found_version(settings.tracking_uri, name, alias=alias) as found,
+        ):
+            if found.version not in live:
+                live[found.version] = ModelArtefact.from_metadata(found.download().metadata), []
+            live[found.version][1].append(alias)
+    return live
 
 
 def _changed(

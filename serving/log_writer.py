@@ -36,7 +36,7 @@ class LogWriter:
         <lake>/fraud/predictions/day=2026-11-22/<unique>.parquet
 
     Days are those of the log time, UTC. Every object is new and appears whole. Scan
-    `**/*.parquet`: one that a local lake is still writing is called `.<unique>.tmp`.
+    `**/*.parquet`: on some systems a half of one is there too, called `.<unique>.tmp`.
     """
 
     def __init__(self, lake: Lake) -> None:

@@ -110,8 +110,11 @@ class ModelCache:
         if artefact.use_case != self.use_case:
             raise ModelArtefactError.other_use_case(artefact.use_case, self.use_case)
         predictor = Predictor.load(folder / MODEL, artefact)
+        width = len(artefact.feature_order)
         example = self._read(f"{cached.folder}/{EXAMPLE}", list[list[float | None]])
-        rows = np.array(example or [[None] * len(artefact.feature_order)], np.float64)
+        if any(len(row) != width for row in example or ()):
+            raise ModelArtefactError.other_example(width)
+        rows = np.array(example or [[None] * width], np.float64)
         return RegisteredModel(self.use_case, cached.version, predictor, metadata), rows
 
     def forget_all_but(self, kept: set[str]) -> None:

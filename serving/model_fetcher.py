@@ -13,7 +13,6 @@ import threading
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 import msgspec
 import numpy as np
@@ -26,6 +25,7 @@ from lockstep.contract.registered_model import ModelFiles, NoModelError, found_v
 from lockstep.errors import LockstepError
 from serving.model_cache import EXAMPLE, METADATA, MODEL, Cached, CacheState, ModelCache, Refusal
 from serving.plan import ServingPlan
+from serving.refused_versions import RefusedVersions
 from serving.scorer import plan_for
 from serving.settings import ServingSettings
 
@@ -44,6 +44,7 @@ class ModelFetcher:
         self._clock = clock
         self._closing = threading.Event()
         self._said: dict[str, str] = {}
+        self._refused = {use_case: RefusedVersions() for use_case in plan.use_cases}
         self._thread = threading.Thread(target=self.run, name="model-fetcher", daemon=True)
 
     def start(self) -> None:
@@ -59,20 +60,20 @@ class ModelFetcher:
         cache = ModelCache.under(self._settings.models_dir, use_case)
         asked, before = cache.asked(), cache.state()
         state = replace(before, refused=(), problem=None, answered=asked, checked=self._now())
+        self._refused[use_case].look()
+        if asked > before.answered:
+            self._refused[use_case].forget()
         for alias in (CHAMPION, CHALLENGER):
             found, why = None, None
             try:
-                found = self._fetched(cache, alias)
-                why = self._why_not(cache, found)
+                found, why = self._found(cache, alias)
             except RegistryError as error:
                 state = replace(state, problem=str(error), refused=before.refused)
                 break
             except NoModelError as error:
                 state = state if alias == CHALLENGER else replace(state, problem=str(error))
-            except ModelArtefactError as error:
-                why = str(error)
-            if why is not None:
-                refusal = Refusal(alias, found.version if found else None, why)
+            if found is not None and why is not None:
+                refusal = Refusal(alias, found.version, why)
                 state, found = replace(state, refused=(*state.refused, refusal)), None
             if alias == CHALLENGER:
                 state = replace(state, challenger=found)
@@ -108,21 +109,29 @@ class ModelFetcher:
         wait = self._settings.model_poll_seconds
         return wait if state.champion else self._settings.model_retry_seconds
 
-    def _fetched(self, cache: ModelCache, alias: str) -> Cached:
-        """The version that has the alias, in the cache; downloaded where it is not there yet.
+    def _found(self, cache: ModelCache, alias: str) -> tuple[Cached, str | None]:
+        """The version that has the alias, and why it may not serve; None where it may.
+
+        One that was refused is not downloaded and tried with each look.
 
         Raises:
             NoModelError: none has it.
             RegistryError: MLflow does not answer.
-            ModelArtefactError: it was not registered by `lockstep train`.
         """
-        with found_version(
-            self._settings.project.tracking_uri, cache.use_case, alias=alias
-        ) as found:
+        refused, uri = self._refused[cache.use_case], self._settings.project.tracking_uri
+        with found_version(uri, cache.use_case, alias=alias) as found:
             cached = Cached(found.version, f"{found.version}-{found.run_id[:12]}")
+            why = refused.why_still(cached)
+            if why is not None:
+                return cached, why
             if not (cache.folder / cached.folder).is_dir():
-                _keep(found.download(), cache.folder / cached.folder)
-        return cached
+                try:
+                    _keep(found.download(), cache.folder / cached.folder)
+                except ModelArtefactError as error:
+                    why = str(error)
+        why = why or self._why_not(cache, cached)
+        refused.note(cached, why)
+        return cached, why
 
     def _why_not(self, cache: ModelCache, cached: Cached) -> str | None:
         """Why a cached model may not serve; None where it may."""
@@ -156,12 +165,25 @@ class ModelFetcher:
 
 
 def _keep(files: ModelFiles, folder: Path) -> None:
-    """Puts a model's files into a folder, all or none."""
+    """Puts a model's files into a folder, all or none.
+
+    Raises:
+        ModelArtefactError: its example is damaged.
+    """
     part = folder.with_name(f".{folder.name}.part")
     shutil.rmtree(part, ignore_errors=True)
     part.mkdir(parents=True)
     shutil.copyfile(files.model, part / MODEL)
     (part / METADATA).write_bytes(msgspec.json.encode(files.metadata))
-    rows: list[Any] = json.loads(files.example.read_text())["data"] if files.example else []
-    (part / EXAMPLE).write_bytes(msgspec.json.encode(rows))
+    (part / EXAMPLE).write_bytes(msgspec.json.encode(_rows(files.example)))
     part.replace(folder)
+
+
+def _rows(example: Path | None) -> list[list[float | None]]:
+    """The rows of MLflow's file; none where there is no file."""
+    if example is None:
+        return []
+    try:
+        return msgspec.convert(json.loads(example.read_bytes())["data"], list[list[float | None]])
+    except (ValueError, LookupError, TypeError, msgspec.ValidationError) as error:
+        raise ModelArtefactError.unreadable(example.name, error) from error

@@ -41,7 +41,7 @@ def serving_plan(settings: ServingSettings) -> ServingPlan:
     Raises:
         DefinitionsError: feature_store.yaml cannot be used, or a service names a view that
             its module lacks.
-        StatusPolicyError: the tags of a service say nothing that is understood.
+        ReadPlanError, StatusPolicyError: as `service_plan`.
     """
     project = Catalog.load(settings.project).project
     use_cases = {
@@ -60,6 +60,8 @@ def service_plan(project: str, service: FeatureService, definitions: ModuleType)
 
     Raises:
         DefinitionsError: the module lacks a view that the service names.
+        ReadPlanError: a view cannot be read by keys; see `read_plan`.
+        StatusPolicyError: the tags of the service say nothing that is understood.
     """
     views = {view.name: view for view in defined(definitions, FeatureView)}
     on_demand = {view.name: view for view in defined(definitions, OnDemandFeatureView)}

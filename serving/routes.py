@@ -40,6 +40,7 @@ _KEY_PROBLEMS: Responses = {
 _BODY_PROBLEMS: Responses = {
     400: _problem("The body is no JSON."),
     **_KEY_PROBLEMS,
+    408: _problem("The body did not come whole in time; the connection is closed."),
     413: _problem("The body, or the batch, is too large."),
     422: _problem(
         "A field is missing, unknown or out of range; T lies before stored values; or a stored "

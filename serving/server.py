@@ -8,16 +8,18 @@ import tempfile
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 
 import structlog
 import uvicorn
-from uvicorn.supervisors import Multiprocess
 
 from lockstep.contract.clock import SystemClock
+from serving.connection import Connection
 from serving.errors import ServerError
 from serving.key_ring import KeyRing
 from serving.plan import ServingPlan, plan_of
 from serving.settings import ServingSettings
+from serving.supervisor import Workers
 
 _BACKLOG = 2048
 # Longer than any request may take, shorter than what an orchestrator waits.
@@ -32,7 +34,8 @@ def run(settings: ServingSettings) -> None:
     Raises:
         DefinitionsError: the definitions or their configuration cannot be used.
         ApiKeyError: the file with the API keys cannot be used.
-        ServerError: the address is taken or not ours, or there are no API keys.
+        ServerError: the address is taken or not ours, there are no API keys, or workers
+            cannot start.
     """
     with _listen(settings) as listening, _environment(settings):
         if settings.auth == "on" and not KeyRing(settings.keys_path).keys:
@@ -43,6 +46,7 @@ def run(settings: ServingSettings) -> None:
         config = uvicorn.Config(
             "serving.worker:make_app",
             factory=True,
+            http=partial(Connection, client_seconds=settings.client_seconds),  # type: ignore[arg-type]  # makes one
             workers=settings.workers,
             log_config=None,
             access_log=False,
@@ -51,7 +55,7 @@ def run(settings: ServingSettings) -> None:
             timeout_graceful_shutdown=_DRAIN_SECONDS,
         )
         threading.Thread(target=_fetch, args=(settings, plan), daemon=True).start()
-        Multiprocess(config, sockets=[listening]).run()
+        Workers(config, sockets=[listening]).run()
 
 
 def _fetch(settings: ServingSettings, plan: ServingPlan) -> None:

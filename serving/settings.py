@@ -20,6 +20,7 @@ class ServingSettings(BaseSettings):
     reload_seconds          how long a reload may take
     retry_after_seconds     what a client is told to wait when there is no model or no Redis
     max_body_bytes          the longest body; a batch of 1,000 rows has some 100 KB
+    client_seconds          how long a client may send one request, and read its answer
     max_batch_rows          the most rows of one batch
     most_coalesced_rows     the most requests that are scored together
     gather_seconds          how long a small batch waits for more rows while load is high
@@ -41,6 +42,7 @@ class ServingSettings(BaseSettings):
     host: str = "127.0.0.1"
     port: int = Field(default=8000, ge=0, le=65_535)
     max_body_bytes: int = Field(default=1_048_576, gt=0)
+    client_seconds: float = Field(default=30.0, gt=0, le=600)
     model_poll_seconds: float = Field(default=10.0, gt=0)
     model_retry_seconds: float = Field(default=2.0, gt=0)
     retry_after_seconds: int = Field(default=2, gt=0)

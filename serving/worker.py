@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import gc
+import sys
 
+import structlog
 from fastapi import FastAPI
 
 from lockstep.contract.clock import SystemClock
@@ -16,14 +18,23 @@ from serving.settings import ServingSettings
 # New objects before the collector looks: an answer to 1,000 rows makes some 30,000.
 _MANY_OBJECTS = 50_000
 
+_log = structlog.get_logger(__name__)
+
 
 def make_app() -> FastAPI:
     """The API with the settings of the environment, and the plan that the parent has checked.
 
-    Raises:
-        DefinitionsError: the plan is gone.
+    Where it cannot be made the log says why, and the process ends.
     """
     configure_logs()
+    try:
+        return _app()
+    except Exception as error:  # noqa: BLE001  whatever it is, the parent sees only that it ended
+        _log.error("a worker cannot start", exc_info=error)
+        sys.exit(1)
+
+
+def _app() -> FastAPI:
     settings = ServingSettings()
     plan = ServingPlan.read(settings.plan_path)
     if plan is None:

@@ -88,7 +88,8 @@ def fit(
 ) -> Predictor:
     """The fitted predictor; its threshold is the cheapest on the validation fold."""
     validation = pool(split.validation, feature_order)
-    model = boosted(pool(split.train, feature_order), validation, parameters, on_tree)
+    train = pool(split.train, feature_order)
+    model, _ = boosted(train, validation, parameters, on_tree, best_only=True)
     scores = model.predict_proba(validation)[:, 1]
     artefact = ModelArtefact(
         use_case=use_case.name,
@@ -101,26 +102,18 @@ def fit(
     return Predictor(artefact, model)
 
 
-def boosted(train: Any, validation: Any, parameters: FitParameters, on_tree: OnTree) -> Any:
-    """A CatBoost classifier with as many trees as are best on `validation`; both are pools."""
-    from catboost import CatBoostClassifier
-
-    return CatBoostClassifier(**parameters.catboost()).fit(
-        train, eval_set=validation, use_best_model=True, callbacks=[_TreeCounter(on_tree)]
-    )
-
-
-def tree_curve(
-    train: Any, judge: Any, parameters: FitParameters, on_tree: OnTree
+def boosted(
+    train: Any, judge: Any, parameters: FitParameters, on_tree: OnTree, *, best_only: bool = False
 ) -> tuple[Any, list[float]]:
-    """A CatBoost classifier with all its trees, and the average precision after each of them.
+    """A CatBoost classifier, and the average precision after each tree that it grew.
 
-    It is that of `judge`, a pool as `train`, and as CatBoost computes it.
+    It is that of `judge`, a pool as `train`, and as CatBoost computes it. With `best_only` the
+    model keeps as many trees as are best by it, else all.
     """
     from catboost import CatBoostClassifier
 
     model = CatBoostClassifier(**parameters.catboost()).fit(
-        train, eval_set=judge, use_best_model=False, callbacks=[_TreeCounter(on_tree)]
+        train, eval_set=judge, use_best_model=best_only, callbacks=[_TreeCounter(on_tree)]
     )
     return model, model.get_evals_result()["validation"][_METRIC]
 

@@ -10,7 +10,7 @@ import numpy as np
 import polars as pl
 
 from lockstep.contract.model_input import model_input
-from training.fit import FitParameters, OnTree, tree_curve
+from training.fit import FitParameters, OnTree, boosted
 from training.metrics import average_precision
 from training.operating_points import Floats, Labels, RankedScores
 from training.search import CHECKPOINT, Hopeless, with_values
@@ -73,7 +73,7 @@ class Validation:
         progress, fitted = _FoldAfterFold(on_tree), []
         for train, by in self.folds:
             pool = by.pool(self.names)
-            model, curve = tree_curve(train.pool(self.names), pool, parameters, progress.on_tree)
+            model, curve = boosted(train.pool(self.names), pool, parameters, progress.on_tree)
             fitted.append((model, curve, pool))
             if progress.is_ended:
                 break

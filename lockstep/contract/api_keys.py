@@ -27,7 +27,8 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, PlainSerialize
 from lockstep.errors import LockstepError
 
 _VERSION: Literal[1] = 1
-_OF_OTHERS = 0o077
+# Its group may read it: that is how Kubernetes mounts a secret with fsGroup.
+_FORBIDDEN = 0o037
 _KEY = re.compile(r"lsk_([0-9a-f]{8})_([A-Za-z0-9_-]{43})", re.ASCII)
 
 
@@ -41,7 +42,7 @@ class ApiKeyError(LockstepError):
     @classmethod
     def open_to_others(cls, path: Path, mode: int) -> ApiKeyError:
         return cls(
-            f"the key file {path} has mode {mode & 0o777:04o}, expected 0600",
+            f"the key file {path} has mode {mode & 0o777:04o}, expected 0640 at most",
             next_step=f"run `chmod 600 {shlex.quote(str(path))}`",
         )
 
@@ -195,7 +196,8 @@ def read_keys(path: Path) -> tuple[ApiKey, ...]:
 
     Raises:
         NoKeyFileError: it is absent.
-        ApiKeyError: it is damaged, has two keys of one id, or others may read or write it.
+        ApiKeyError: it is damaged, has two keys of one id, its group may do more than read it, or
+            others may do anything.
     """
     try:
         with path.open("rb") as file:
@@ -205,7 +207,7 @@ def read_keys(path: Path) -> tuple[ApiKey, ...]:
         raise NoKeyFileError.at(path) from None
     except OSError as error:
         raise ApiKeyError.unreadable(path, error.strerror or type(error).__name__) from error
-    if mode & _OF_OTHERS:
+    if mode & _FORBIDDEN:
         raise ApiKeyError.open_to_others(path, mode)
     try:
         keys = _KeyFile.model_validate_json(text).keys

@@ -43,6 +43,13 @@ class ModelArtefactError(LockstepError):
         )
 
     @classmethod
+    def other_example(cls, features: int) -> ModelArtefactError:
+        return cls(
+            f"the model's input example has rows of other than its {features} features",
+            next_step="train and register it again",
+        )
+
+    @classmethod
     def other_features(cls, got: list[str], expected: list[str]) -> ModelArtefactError:
         differing = sorted(set(got) ^ set(expected)) or ["the order"]
         return cls(

@@ -6,16 +6,19 @@ import io
 import os
 import shutil
 import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, TypeVar
 
 from lockstep.lake.errors import LakeError, NoObjectError
 
 _TRIES = 100
 _COPIED_AT_ONCE = 16 * 2**20
+_OPEN_FILES = Path("/proc/self/fd")
+
+_T = TypeVar("_T")
 
 
 @dataclass(frozen=True)
@@ -65,10 +68,11 @@ class LocalObjects:
         target = self.root / key
         temporary = target.with_name(f".{uuid.uuid4().hex}.tmp")
         try:
-            with _open_new(temporary) as copy:
+            with _in_folder(target.parent, lambda: _open_new(temporary)) as copy:
                 shutil.copyfileobj(file, copy, _COPIED_AT_ONCE)
                 copy.flush()
                 os.fsync(copy.fileno())
+                _in_folder(target.parent, lambda: _give_name(copy, temporary))
             os.replace(temporary, target)  # noqa: PTH105  the atomic rename is the point
         finally:
             temporary.unlink(missing_ok=True)
@@ -125,13 +129,32 @@ def _version(file: os.DirEntry[str]) -> str:
     return f"{stat.st_ino}-{stat.st_mtime_ns}-{stat.st_size}"
 
 
-def _open_new(path: Path) -> BinaryIO:
-    """Tries again where the folder is removed, with what was in it, before the file is there."""
+def _in_folder(folder: Path, act: Callable[[], _T]) -> _T:
+    """What `act` returns; again where the folder is removed, with what was in it, meanwhile."""
     for _ in range(_TRIES):
         with suppress(FileNotFoundError, FileExistsError):
-            path.parent.mkdir(parents=True, exist_ok=True)
-            return path.open("xb")
+            folder.mkdir(parents=True, exist_ok=True)
+            return act()
+    return act()
+
+
+def _open_new(path: Path) -> BinaryIO:
+    """A file without a name in the folder of `path`; at `path` where the system has no such files.
+
+    What has no name is gone when its writer is killed, and no reader of the folder sees a half.
+    """
+    if _OPEN_FILES.is_dir():
+        with suppress(OSError):
+            return os.fdopen(os.open(path.parent, os.O_TMPFILE | os.O_WRONLY, 0o666), "wb")
     return path.open("xb")
+
+
+def _give_name(file: BinaryIO, path: Path) -> None:
+    """Makes `path` the name of a file that has none."""
+    descriptor = file.fileno()
+    if not os.fstat(descriptor).st_nlink:
+        # Python follows this link only where it is given a folder too, which is not looked at.
+        os.link(_OPEN_FILES / str(descriptor), path, src_dir_fd=descriptor)
 
 
 def _sync_folder(folder: Path) -> None:

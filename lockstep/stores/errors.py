@@ -222,6 +222,13 @@ class ReadPlanError(PluginError):
         )
 
     @classmethod
+    def no_keys(cls, view: str) -> ReadPlanError:
+        return cls(
+            f"the view {view!r} has no entity with a value_type, expected a join key to read it by",
+            next_step="give it one, or leave it out of the feature services that are served",
+        )
+
+    @classmethod
     def bad_key_type(cls, key: str, got: object) -> ReadPlanError:
         return cls(
             f"the join key {key!r} is {got}, expected an integer, string, bytes or time",

@@ -35,8 +35,8 @@ def read_plan(
     carries anyway.
 
     Raises:
-        ReadPlanError: a feature that a view lacks, or that two views have, or a join
-            key of a type that Redis keys cannot hold.
+        ReadPlanError: a feature that a view lacks, or that two views have, a view without
+            join keys, or a join key of a type that Redis keys cannot hold.
     """
     groups: dict[tuple[JoinKey, ...], list[ViewPlan]] = {}
     for view in feature_views:
@@ -83,6 +83,8 @@ def view_plan(
 
 def _join_keys(view: FeatureView) -> tuple[JoinKey, ...]:
     """The parts of a view's Redis keys, by name as they lie there."""
+    if not view.entity_columns:
+        raise ReadPlanError.no_keys(view.name)
     columns = view.projection.join_key_map
     keys = []
     for column in sorted(view.entity_columns, key=lambda column: column.name):

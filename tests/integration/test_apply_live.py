@@ -46,7 +46,8 @@ def test_an_edit_of_what_a_live_model_reads_is_refused(live: Settings) -> None:
     result = CliRunner().invoke(app, ["apply"])
     assert isinstance(result.exception, LiveModelError)
     told = str(result.exception)
-    assert "champion 'fraud' version 1 reads 'fraud_v1', where terminal_windows changed" in told
+    assert told.count("'fraud' version 1 reads 'fraud_v1', where terminal_windows changed") == 1
+    assert "refused: champion and challenger 'fraud' version 1" in told
     assert "define terminal_windows_v2" in told
     store.refresh_registry()
     assert store.get_feature_view("terminal_windows").ttl == before
@@ -54,11 +55,19 @@ def test_an_edit_of_what_a_live_model_reads_is_refused(live: Settings) -> None:
 
 @pytest.mark.usefixtures("edited")
 def test_without_a_live_model_anything_may_be_applied(live: Settings) -> None:
-    assert [model.alias for model in broken_models(live)] == ["champion", "challenger"]
+    assert [model.aliases for model in broken_models(live)] == [("champion", "challenger")]
     with model_registry(live.tracking_uri) as registry:
         for alias in (CHAMPION, CHALLENGER):
             registry.delete_registered_model_alias("fraud", alias)
     assert broken_models(live) == []
+
+
+@pytest.mark.usefixtures("edited")
+def test_each_live_version_is_named_once(live: Settings) -> None:
+    assert [model.version for model in broken_models(live)] == [1]
+    train_small(live)
+    told = [(model.version, model.aliases) for model in broken_models(live)]
+    assert told == [(1, ("champion",)), (2, ("challenger",))]
 
 
 @pytest.mark.usefixtures("edited")

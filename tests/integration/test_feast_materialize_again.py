@@ -8,7 +8,6 @@ from pathlib import Path
 
 import polars as pl
 import pytest
-from breaking_proxy import breaking_proxy
 from feast import Entity, FeatureStore, FeatureView, Field, FileSource, ValueType
 from feast.types import Int64
 from feast_project import HOUR, T0
@@ -17,6 +16,7 @@ from hypothesis import strategies as st
 from redis import Redis
 from their_project import their_store
 
+from benchmarks.faulty_way import Fault, faulty_way
 from lockstep.lake.lake import Lake
 from lockstep.stores import engine as engine_module
 from lockstep.stores.errors import StoreUnavailableError
@@ -140,8 +140,8 @@ def test_a_run_that_broke_off_goes_on_where_it_was(
 ) -> None:
     monkeypatch.setattr(engine_module, "_BATCH", 20)
     write(store, "steps", "a", [(sensor, 1, sensor) for sensor in range(400)])
-    with breaking_proxy(redis_url, after=after) as broken:
-        monkeypatch.setenv("REDIS_URL", broken.replace("http", "redis"))
+    with faulty_way(redis_url, Fault(after=after)) as broken:
+        monkeypatch.setenv("REDIS_URL", broken.url)
         with pytest.raises(StoreUnavailableError):
             store.materialize(T0, T0 + 2 * HOUR, feature_views=["steps"])
     assert ledger(store, "steps") == []

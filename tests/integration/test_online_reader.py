@@ -13,13 +13,13 @@ from typing import Any, TypeVar
 
 import pytest
 import uvloop
-from breaking_proxy import breaking_proxy
 from feast import Entity, FeatureView, Field, FileSource, RepoConfig, ValueType
 from feast.protos.feast.types.EntityKey_pb2 import EntityKey
 from feast.protos.feast.types.Value_pb2 import Value
 from feast.types import Int64
 from redis import Redis
 
+from benchmarks.faulty_way import Fault, faulty_way
 from lockstep.stores.embedded_redis import embedded_redis
 from lockstep.stores.errors import EntityKeyError, StoreUnavailableError
 from lockstep.stores.online import LockstepOnlineStore
@@ -287,8 +287,7 @@ def test_an_answer_that_is_cut_short_is_an_error(
 ) -> None:
     written.row(CARD, 1, n=7, valid_until_us=None)
     rows = [{"card_id": card, "shop_id": 1} for card in range(700)]
-    with breaking_proxy(redis_url, after=5000, answers=True) as way:
-        broken = way.replace("http", "redis")
+    with faulty_way(redis_url, Fault(after=5000, answers=True)) as way:
         with pytest.raises(StoreUnavailableError, match="closed|Broken pipe"):
-            run(broken, lambda r: r.vectors(rows, [T0_US] * 700), kind=kind)
-        assert len(run(broken, lambda r: r.read(rows[:2]), kind=kind)) == 2
+            run(way.url, lambda r: r.vectors(rows, [T0_US] * 700), kind=kind)
+        assert len(run(way.url, lambda r: r.read(rows[:2]), kind=kind)) == 2

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import polars as pl
 import pytest
-from breaking_proxy import breaking_proxy
 from s3_servers import S3Server, only_environment, rclone_server
 
+from benchmarks.faulty_way import Fault, faulty_way
 from lockstep.lake import s3_objects
 from lockstep.lake.errors import LakeError
 from lockstep.lake.lake import Lake
@@ -34,8 +34,8 @@ def test_a_server_that_is_killed_during_a_write_has_the_old_object_when_it_is_ba
     with rclone_server(tmp_path) as (server, process):
         through(server.url, server, monkeypatch)
         lake.write_bytes(KEY, OLD)
-        with breaking_proxy(server.url, after=HALF, then=process.kill) as url:
-            through(url, server, monkeypatch)
+        with faulty_way(server.url, Fault(after=HALF, then=process.kill)) as way:
+            through(way.url, server, monkeypatch)
             with pytest.raises(S3Error, match="cannot write, the server does not answer"):
                 Lake.at(lake.uri).write_bytes(KEY, NEW)
         assert process.wait(timeout=10) == -9
@@ -54,8 +54,8 @@ def test_a_connection_that_breaks_during_a_write_leaves_the_old_day(
     old, new = pl.DataFrame({"n": [1]}), pl.DataFrame({"n": range(10**6)}).sample(10**6, seed=1)
     table = Lake.at(s3_uri).table("bank/payments")
     table.write_day(DAY, old)
-    with breaking_proxy(moto.url, after=10**6) as url:
-        through(url, moto, monkeypatch)
+    with faulty_way(moto.url, Fault(after=10**6)) as way:
+        through(way.url, moto, monkeypatch)
         with pytest.raises(S3Error, match="cannot write, the server does not answer"):
             Lake.at(s3_uri).table("bank/payments").write_day(DAY, new)
     assert table.read_day(DAY).equals(old)
@@ -68,8 +68,8 @@ def test_a_connection_that_breaks_during_a_read_is_an_error(
 ) -> None:
     rows = pl.DataFrame({"n": range(10**6)}).sample(10**6, seed=1)
     Lake.at(s3_uri).write_parquet(KEY, rows)
-    with breaking_proxy(moto.url, after=10**4, answers=True) as url:
-        through(url, moto, monkeypatch)
+    with faulty_way(moto.url, Fault(after=10**4, answers=True)) as way:
+        through(way.url, moto, monkeypatch)
         with pytest.raises(LakeError, match=f"{s3_uri}/{KEY}: cannot read, the server does not an"):
             read(Lake.at(s3_uri), KEY)  # type: ignore[operator]
 

@@ -9,8 +9,6 @@ from typing import Any
 
 import pytest
 from fraud_project import Project, materialize
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
 from serving_client import END, GOOD, PREDICT, api, problem, wait_until_ready
 from starlette.testclient import TestClient
 
@@ -143,34 +141,3 @@ def test_other_paths_and_methods_are_problems_too(
 ) -> None:
     document = problem(client.request(method, path), status)
     assert document["instance"] == path
-
-
-_JSON_VALUES = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=20),
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner),
-    max_leaves=5,
-)
-_BODIES = _JSON_VALUES | st.fixed_dictionaries(
-    {},
-    optional={
-        name: _JSON_VALUES | st.integers(0, 100)
-        for name in ("customer_id", "terminal_id", "amount_cents", "event_timestamp", "other")
-    },
-)
-
-
-@given(_BODIES)
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
-def test_no_body_is_ever_the_servers_fault(client: TestClient, content: Any) -> None:
-    response = client.post(PREDICT, content=json.dumps(content), headers=JSON)
-    assert response.status_code in (200, 413, 422)
-    if response.status_code != 200:
-        problem(response, response.status_code)
-
-
-@given(st.binary(max_size=200))
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
-def test_no_bytes_are_ever_the_servers_fault(client: TestClient, content: bytes) -> None:
-    response = client.post(PREDICT, content=content, headers=JSON)
-    assert response.status_code in (400, 422)
-    problem(response, response.status_code)

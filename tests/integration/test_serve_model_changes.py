@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import shutil
 import threading
 import time
@@ -17,18 +18,25 @@ import pytest
 from feast_project import apply_definitions, make_project
 from fraud_project import Project, materialize, train_small
 from free_port import free_port
-from serving_client import END, GOOD, PATIENCE_SECONDS, PREDICT, api, wait_until_ready
+from serving_client import END, GOOD, PATIENCE_SECONDS, PREDICT, api, problem, wait_until_ready
 from starlette.testclient import TestClient
 
+from lockstep.contract.clock import FixedClock
 from lockstep.contract.model_artefact import CHALLENGER, CHAMPION
 from lockstep.contract.model_registry import model_registry
 from lockstep.contract.predictor import Predictor
-from lockstep.contract.registered_model import load_model
+from lockstep.contract.registered_model import ModelFiles, load_model
 from lockstep.lake.lake import Lake
 from lockstep.settings import Settings
 from lockstep.stores.embedded_redis import embedded_redis
 from lockstep.stores.feature_vectors import FeatureVectors
 from lockstep.stores.online_reader import OnlineReader
+from serving import model_fetcher
+from serving.app import create_app
+from serving.model_cache import ModelCache
+from serving.model_fetcher import ModelFetcher
+from serving.plan_compiler import serving_plan
+from serving.settings import ServingSettings
 from training.fit import FitParameters
 from training.run import TrainingOptions, train
 from training.use_case import load_use_case
@@ -231,7 +239,20 @@ def _truncate(folder: Path) -> None:
     model.write_bytes(model.read_bytes()[:-100])
 
 
+def _shorten_example(files: Path) -> None:
+    path = files / "input_example.json"
+    example = json.loads(path.read_text())
+    path.write_text(json.dumps(example | {"data": [row[1:] for row in example["data"]]}))
+
+
+def _tear_example(folder: Path) -> None:
+    for example in folder.glob("*input_example.json"):
+        example.write_bytes(example.read_bytes()[:-10])
+
+
 BROKEN = {
+    "a shorter example": (_shorten_example, "rows of other than its 25 features"),
+    "a torn example": (_tear_example, "input_example.json' cannot be loaded"),
     "other definitions": (
         _edited("  fingerprint: ", "  fingerprint: 5f2a"),
         "was trained on definitions 5f2a",
@@ -335,6 +356,83 @@ def test_the_last_good_model_serves_after_a_restart_beside_a_server_that_is_down
         models = reloaded(client)
         assert "***@127.0.0.1" in models["registry"]
         assert loaded(models) == {"champion": 1, "challenger": 2}
+        assert served_by(client) == 1
+
+
+@contextmanager
+def counted_downloads(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
+    """The folders into which versions were put, one after another."""
+    folders: list[str] = []
+    keep = model_fetcher._keep
+
+    def counting(files: ModelFiles, folder: Path) -> None:
+        folders.append(folder.name)
+        keep(files, folder)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(model_fetcher, "_keep", counting)
+        yield folders
+
+
+def fetcher_of(settings: Settings, **limits: Any) -> tuple[ServingSettings, ModelFetcher]:
+    """One that looks when it is told to."""
+    chosen = ServingSettings(project=settings, auth="off", log_share=0, **limits)
+    return chosen, ModelFetcher(chosen, serving_plan(chosen), FixedClock(END))
+
+
+@pytest.mark.parametrize("what", ["a truncated file", "other definitions"])
+def test_a_refused_version_is_downloaded_ever_less_often_until_somebody_asks(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch, what: str
+) -> None:
+    chosen, fetcher = fetcher_of(settings)
+    cache = ModelCache.under(chosen.models_dir, "fraud")
+    assert fetcher.refresh("fraud").refused == ()
+    files = artefacts(settings, 2)
+    kept = {path: path.read_bytes() for path in files.iterdir() if path.is_file()}
+    edit, why = BROKEN[what]
+    edit(files)
+    for name in (CHAMPION, CHALLENGER):
+        alias(settings, name, 2)
+    with counted_downloads(monkeypatch) as downloads:
+        for _ in range(20):
+            state = fetcher.refresh("fraud")
+            assert [(r.alias, r.version) for r in state.refused] == [(CHAMPION, 2), (CHALLENGER, 2)]
+            assert all(why in refusal.why for refusal in state.refused)
+            assert state.champion is not None
+            assert state.champion.version == 1
+        assert len(downloads) == 5
+        cache.ask_for_reload()
+        assert len(fetcher.refresh("fraud").refused) == 2
+        assert len(downloads) == 6
+        for path, content in kept.items():
+            path.write_bytes(content)
+        cache.ask_for_reload()
+        state = fetcher.refresh("fraud")
+    assert (state.champion and state.champion.version, state.refused) == (2, ())
+
+
+def test_a_good_version_is_taken_at_once_after_a_refused_one(settings: Settings) -> None:
+    _, fetcher = fetcher_of(settings)
+    _truncate(artefacts(settings, 2))
+    alias(settings, CHAMPION, 2)
+    for _ in range(3):
+        assert fetcher.refresh("fraud").champion is None
+    alias(settings, CHAMPION, 1)
+    state = fetcher.refresh("fraud")
+    assert (state.champion and state.champion.version, state.refused) == (1, ())
+
+
+def test_a_reload_that_nobody_sees_to_is_late_and_the_model_serves_on(
+    settings: Settings, redis_address: str
+) -> None:
+    project = settings.model_copy(update={"redis_url": redis_address})
+    chosen, fetcher = fetcher_of(project, reload_seconds=0.1)
+    fetcher.refresh("fraud")
+    application = create_app(chosen, serving_plan(chosen), FixedClock(END))
+    with TestClient(application) as client:
+        wait_until_ready(client)
+        late = problem(client.post(RELOAD), 504)
+        assert "the models were not looked at within 0.1 s" in late["detail"]
         assert served_by(client) == 1
 
 

@@ -84,7 +84,7 @@ def test_only_the_owner_may_read_the_file(path: Path) -> None:
     assert {file.name for file in path.parent.iterdir()} == {path.name, f".{path.name}.lock"}
 
 
-@pytest.mark.parametrize("mode", [0o640, 0o620, 0o604, 0o602, 0o601, 0o777])
+@pytest.mark.parametrize("mode", [0o660, 0o620, 0o650, 0o604, 0o644, 0o602, 0o601, 0o777])
 def test_a_file_that_others_may_use_is_refused(path: Path, mode: int) -> None:
     added(path)
     path.chmod(mode)
@@ -92,8 +92,19 @@ def test_a_file_that_others_may_use_is_refused(path: Path, mode: int) -> None:
         read_keys(path)
     with pytest.raises(ApiKeyError, match="chmod 600"):
         added(path)
-    path.chmod(0o400)
-    assert len(read_keys(path)) == 1
+
+
+@given(mode=st.integers(0, 0o777))
+def test_a_file_is_read_exactly_where_its_group_may_at_most_read(mode: int) -> None:
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / "keys.json"
+        key = added(path)
+        path.chmod(mode | 0o400)
+        if mode % 0o100 in (0o00, 0o40):
+            assert read_keys(path) == (key,)
+        else:
+            with pytest.raises(ApiKeyError, match="expected 0640 at most"):
+                read_keys(path)
 
 
 def test_an_absent_file_is_told_apart(path: Path) -> None:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import io
 import os
 import resource
+import signal
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import date
+from multiprocessing import get_context
 from pathlib import Path
 
 import polars as pl
@@ -16,6 +19,7 @@ import pytest
 
 from lockstep.lake.errors import LakeError
 from lockstep.lake.lake import Lake
+from lockstep.lake.local_objects import LocalObjects
 
 
 @contextmanager
@@ -29,6 +33,14 @@ def no_file_longer_than(size: int) -> Iterator[None]:
         resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
 
+@pytest.fixture(params=["a file without a name", "a file with a name"])
+def written_as(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Both ways of writing: not every system has files without a name."""
+    if request.param == "a file with a name":
+        monkeypatch.setattr("lockstep.lake.local_objects._OPEN_FILES", Path("/nowhere"))
+
+
+@pytest.mark.usefixtures("written_as")
 def test_a_write_that_fails_half_way_leaves_the_old_object_alone(tmp_path: Path) -> None:
     lake = Lake.at(tmp_path)
     lake.write_bytes("a/x", b"old")
@@ -38,7 +50,44 @@ def test_a_write_that_fails_half_way_leaves_the_old_object_alone(tmp_path: Path)
     assert [path.name for path in (tmp_path / "a").iterdir()] == ["x"]
 
 
-def test_what_a_killed_writer_leaves_is_not_seen(tmp_path: Path) -> None:
+class Killing(io.BytesIO):
+    """A file of whose reader nothing is left once it asks for the end."""
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        return super().read(size) or os.kill(os.getpid(), signal.SIGKILL) or b""
+
+
+def _write_and_die(folder: Path) -> None:
+    LocalObjects(folder).write_file("a/x.parquet", Killing(b"PAR1"))
+
+
+def test_a_killed_writer_leaves_nothing(tmp_path: Path) -> None:
+    writer = get_context("spawn").Process(target=_write_and_die, args=(tmp_path,))
+    writer.start()
+    writer.join()
+    assert writer.exitcode == -signal.SIGKILL
+    assert list(tmp_path.rglob("*")) == [tmp_path / "a"]
+
+
+def test_who_reads_the_folder_meanwhile_sees_only_whole_objects(tmp_path: Path) -> None:
+    seen: list[int] = []
+
+    class Watching(io.BytesIO):
+        def read(self, size: int | None = -1, /) -> bytes:
+            seen.append(pl.scan_parquet(tmp_path / "a").collect().height)
+            # More than is gathered before it is written, less than all.
+            return super().read(20_000)
+
+    rows = pl.DataFrame({"n": [os.urandom(50_000)]})
+    Lake.at(tmp_path).write_parquet("a/x.parquet", rows)
+    second = Watching((tmp_path / "a/x.parquet").read_bytes())
+    LocalObjects(tmp_path).write_file("a/y.parquet", second)
+    assert seen == [1] * len(seen)
+    assert len(seen) > 2
+    assert pl.scan_parquet(tmp_path / "a").collect().height == 2
+
+
+def test_what_an_older_killed_writer_left_is_not_seen(tmp_path: Path) -> None:
     table = Lake.at(tmp_path).table("bank/payments")
     table.write_day(date(2018, 4, 1), pl.DataFrame({"n": [1]}))
     half = tmp_path / "bank/payments/day=2018-04-02/.4b1f.tmp"
@@ -58,6 +107,7 @@ def test_folders_end_with_their_last_object(tmp_path: Path) -> None:
     assert list((tmp_path / "lake").iterdir()) == []
 
 
+@pytest.mark.usefixtures("written_as")
 def test_a_folder_that_is_removed_while_it_is_written_to_is_made_again(tmp_path: Path) -> None:
     lake = Lake.at(tmp_path)
     ended = threading.Event()

@@ -54,3 +54,24 @@ def test_a_declared_length_is_believed_before_anything_is_read(length: int) -> N
     headers = [(b"content-length", str(length).encode())]
     answer = asyncio.run(_send_through([b"x"], headers))
     assert answer == (b"x" if length <= _LIMIT else 413)
+
+
+@pytest.mark.parametrize("length", [b"\xb2", b"1e9", b"-5", b"", b"9" * 5_000])
+def test_a_length_that_is_none_is_not_believed(length: bytes) -> None:
+    answer = asyncio.run(_send_through([b"x"], [(b"content-length", length)]))
+    assert answer == (413 if len(length) > 4 else b"x")
+
+
+def test_a_client_that_leaves_before_its_body_is_whole_is_no_fault_of_the_server() -> None:
+    async def receive() -> Any:
+        return next(incoming)
+
+    async def read(scope: Any, receive: Any, send: Any) -> None:
+        while True:
+            await receive()
+
+    incoming = iter([{"type": "http.request", "more_body": True}, {"type": "http.disconnect"}])
+    with pytest.raises(HTTPException, match="before its body was whole") as caught:
+        scope = {"type": "http", "path": "/", "headers": []}
+        asyncio.run(BodyLimit(read, max_bytes=_LIMIT)(scope, receive, receive))
+    assert caught.value.status_code == 408

@@ -43,8 +43,8 @@ CODES = st.integers(0, len(STATUSES) - 1)
 
 
 def number(is_whole: bool) -> st.SearchStrategy[float]:
-    """Whole ones lie where int64 has them."""
-    whole = st.integers(-(2**62), 2**62).map(float)
+    """Whole ones lie where int64 has them, or are rounded to its ends."""
+    whole = st.integers(-(2**63), 2**63).map(float)
     return whole | st.just(math.nan) if is_whole else NUMBERS
 
 

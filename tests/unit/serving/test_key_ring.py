@@ -158,13 +158,13 @@ def test_each_new_reason_is_logged_once_and_the_end_of_it(path: Path) -> None:
     key, text = add(path)
     ring = KeyRing(path, ticks)
     with capture_logs() as logs:
-        for mode in (0o644, 0o644, 0o640, 0o600, 0o640):
+        for mode in (0o644, 0o644, 0o620, 0o600, 0o620):
             path.chmod(mode)
             for _ in range(2):
                 ticks.seconds += 1
                 assert ring.find(text, NOW) == key
     assert [entry["log_level"] for entry in logs] == ["warning", "warning", "info", "warning"]
-    assert ["0644" in logs[0]["why"], "0640" in logs[1]["why"], logs[2]["keys"]] == [True, True, 1]
+    assert ["0644" in logs[0]["why"], "0620" in logs[1]["why"], logs[2]["keys"]] == [True, True, 1]
 
 
 def test_a_file_that_is_put_back_counts_again(path: Path) -> None:

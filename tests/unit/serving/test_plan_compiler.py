@@ -34,6 +34,7 @@ from feature_repo.step_view import step_view
 from feature_repo.windows.fraud import CUSTOMER_WINDOWS
 from lockstep.contract.status_policy import StatusPolicyError
 from lockstep.settings import Settings
+from lockstep.stores.errors import ReadPlanError
 from lockstep.windows.spec import VALID_UNTIL, Aggregation, WindowSpec
 from serving.errors import DefinitionsError
 from serving.plan import PlannedFunction, ServicePlan, ServingPlan, plan_of, sources_hash
@@ -248,6 +249,20 @@ def test_a_plan_keeps_the_services_policy_and_no_other_tag() -> None:
 def test_a_view_that_the_module_lacks_is_named() -> None:
     with pytest.raises(DefinitionsError, match=r"'fraud_v1' names \['customer_windows'"):
         service_plan("cards", fraud.fraud_v1, ModuleType("empty"))
+
+
+def test_a_view_without_entities_is_refused_by_name() -> None:
+    limits = FeatureView(
+        name="limits",
+        entities=[],
+        schema=[Field(name="most_cents", dtype=Int64)],
+        source=view().batch_source,
+    )
+    definitions = ModuleType("definitions")
+    definitions.__dict__.update(cards=view(), limits=limits)
+    service = FeatureService(name="cards_v1", features=[definitions.cards, limits])
+    with pytest.raises(ReadPlanError, match=r"the view 'limits' has no entity .*; give it one"):
+        service_plan("cards", service, definitions)
 
 
 @pytest.mark.parametrize("definitions", [fraud, fraud_daily])

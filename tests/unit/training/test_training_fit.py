@@ -83,16 +83,13 @@ def test_the_artefact_says_how_to_feed_the_model(split: Split) -> None:
     assert artefact.fingerprint == "5f2a"
 
 
-def test_every_tree_is_reported(split: Split) -> None:
-    seen: list[int] = []
-
-    def on_tree(done: int, best: float) -> bool:
-        seen.append(done)
-        return True
-
-    predictor = _fit(split, on_tree)
-    assert seen == list(range(1, len(seen) + 1))
-    assert predictor.model.tree_count_ <= len(seen) <= _PARAMETERS.iterations
+def test_every_tree_is_reported_and_the_model_keeps_as_many_as_are_best(split: Split) -> None:
+    seen: list[tuple[int, float]] = []
+    predictor = _fit(split, lambda done, best: seen.append((done, best)) is None)
+    assert [done for done, _ in seen] == list(range(1, len(seen) + 1))
+    assert len(seen) <= _PARAMETERS.iterations
+    bests = [best for _, best in seen]
+    assert predictor.model.tree_count_ == bests.index(max(bests)) + 1 < len(seen)
 
 
 def test_metrics_of_a_model_that_sees_the_signal(split: Split) -> None:

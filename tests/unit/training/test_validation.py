@@ -10,7 +10,7 @@ import pytest
 from labelled_rows import DAY, START, labelled_rows
 
 from training.backtest import Backtest
-from training.fit import FitParameters, tree_curve
+from training.fit import FitParameters, boosted
 from training.protocol import Protocol
 from training.search import CHECKPOINT
 from training.use_case import load_use_case
@@ -36,7 +36,7 @@ def validation() -> Validation:
 def curves_of(validation: Validation) -> list[list[float]]:
     patient = FitParameters(**(vars(PARAMETERS) | {"early_stopping_rounds": None}))
     return [
-        tree_curve(fit.pool(NAMES), by.pool(NAMES), patient, lambda *_: True)[1]
+        boosted(fit.pool(NAMES), by.pool(NAMES), patient, lambda *_: True)[1]
         for fit, by in validation.folds
     ]
 
@@ -65,7 +65,7 @@ def test_scores_are_those_of_so_many_trees(validation: Validation) -> None:
     few = FitParameters(
         **(vars(PARAMETERS) | {"early_stopping_rounds": None, "iterations": judged.trees})
     )
-    model, _ = tree_curve(fit.pool(NAMES), by.pool(NAMES), few, lambda *_: True)
+    model, _ = boosted(fit.pool(NAMES), by.pool(NAMES), few, lambda *_: True)
     expected = model.predict_proba(by.pool(NAMES))[:, 1]
     np.testing.assert_allclose(judged.scores[1], expected, rtol=1e-12)
 
