@@ -77,7 +77,7 @@ class FeatureJson:
         if fits.all():
             return _cut(values.astype(np.int64))
         texts = _cut(np.where(fits, values, 0).astype(np.int64))
-        for row, column in np.argwhere(~fits).tolist():
+        for row, column in zip(*(places.tolist() for places in np.nonzero(~fits)), strict=True):
             value = values[row, column]
             texts[row][column] = b"%d" % int(value) if np.isfinite(value) else b"null"
         return texts

@@ -16,6 +16,7 @@ from serving.served_rows import LogSchema, ServedRows
 
 # Enough to find two or three bad batches among five thousand.
 _TRIES = 64
+_FEATURES = "served_features"
 
 _log = structlog.get_logger(__name__)
 
@@ -41,6 +42,7 @@ class LogWriter:
 
     def __init__(self, lake: Lake) -> None:
         self._lake = lake
+        self._gathered: dict[str, list[pa.Table]] = {}
         self._objects: list[_Object] = []
         self._logged: _Logged = set()
 
@@ -51,24 +53,20 @@ class LogWriter:
         call or in two that follow each other: joined by request id no prediction is doubled.
         """
         logged: _Logged = set()
-        features: list[_Object] = []
-        predictions: dict[tuple[str, int], list[pa.Table]] = {}
+        kept = 0
         for schema, day, group in _groups(batches):
             for tables in _converted(schema, group):
-                folder = f"{schema.use_case}/served_features/{schema.feature_service}"
                 ids = [(schema.use_case, schema.feature_service, id) for id in tables.request_ids]
-                if new := _first_places(ids, logged, self._logged):
-                    features.append(_object(folder, day, tables.features.take(new)))
-                predictions.setdefault((schema.use_case, day), []).append(tables.predictions)
-        answered = [
-            _object(f"{use_case}/predictions", day, pa.concat_tables(parts))
-            for (use_case, day), parts in predictions.items()
-        ]
-        # Predictions come last: whoever sees one finds its features.
-        self._objects += [*features, *answered]
+                new = _first_places(ids, logged, self._logged)
+                features = tables.features
+                if len(new) < len(ids):
+                    features = features.take(pa.array(new, pa.int64()))
+                folder = f"{schema.use_case}/{_FEATURES}/{schema.feature_service}"
+                self._gather(folder, day, features)
+                self._gather(f"{schema.use_case}/predictions", day, tables.predictions)
+                kept += len(ids)
         self._logged = logged
-        lost: int = sum(map(len, batches)) - sum(made.table.num_rows for made in answered)
-        return lost
+        return sum(map(len, batches)) - kept
 
     def write(self) -> None:
         """Returns when all that was added is in the lake; what is not yet stays for a next call.
@@ -77,10 +75,18 @@ class LogWriter:
             LakeError: the lake refuses it.
             OSError: the disk does.
         """
+        # Predictions come last: whoever sees one finds its features.
+        folders = sorted(self._gathered, key=lambda folder: f"/{_FEATURES}/" not in folder)
+        self._objects += [_object(folder, self._gathered.pop(folder)) for folder in folders]
         while self._objects:
             key, table = self._objects[0]
             self._lake.write_parquet_batches(key, [table])
             del self._objects[0]
+
+    def _gather(self, folder: str, day: int, table: pa.Table) -> None:
+        if table.num_rows:
+            place = f"{folder}/day={np.datetime64(day, 'D')}"
+            self._gathered.setdefault(place, []).append(table)
 
 
 def _groups(batches: Sequence[ServedRows]) -> Iterator[tuple[LogSchema, int, list[ServedRows]]]:
@@ -132,5 +138,5 @@ def _first_places(
     return places
 
 
-def _object(folder: str, day: int, table: pa.Table) -> _Object:
-    return _Object(f"{folder}/day={np.datetime64(day, 'D')}/{uuid4().hex}.parquet", table)
+def _object(folder: str, tables: Sequence[pa.Table]) -> _Object:
+    return _Object(f"{folder}/{uuid4().hex}.parquet", pa.concat_tables(tables).combine_chunks())

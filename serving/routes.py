@@ -109,7 +109,7 @@ def _describe_use_case(app: FastAPI, use_case: UseCase) -> None:
     explained = _with(
         f"{use_case.prediction.__name__}Explanation", Explanation, prediction=use_case.prediction
     )
-    for path, body, answers, summary, description in (
+    described = (
         (
             "predict",
             use_case.request,
@@ -138,7 +138,9 @@ def _describe_use_case(app: FastAPI, use_case: UseCase) -> None:
             f"What the online store holds for entities of {name}",
             "With the status, age and view of each value that the model's service reads.",
         ),
-    ):
+    )
+    # Each comes before those described earlier: the path with most load is to be the first.
+    for path, body, answers, summary, description in reversed(described):
         describe_path(
             app,
             f"/v1/{name}/{path}",

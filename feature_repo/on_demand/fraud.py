@@ -28,7 +28,7 @@ def compare_with_card(inputs: dict[str, Any]) -> dict[str, Any]:
     }
     for window in ("1d", "7d", "30d"):
         counts = np.asarray(inputs[f"customer_tx_count_{window}"], dtype=np.float64)
-        outputs[f"tx_count_{window}"] = np.nan_to_num(counts).astype(np.int64) + 1
+        outputs[f"tx_count_{window}"] = np.where(np.isnan(counts), 0, counts).astype(np.int64) + 1
     if isinstance(inputs["amount_cents"], list):
         return {
             name: [None if value != value else value for value in column.tolist()]

@@ -35,7 +35,7 @@ def compare_with_profile(inputs: dict[str, Any]) -> dict[str, Any]:
         ),
         "tx_amount_to_max_14d": ratio(amounts, largest),
         "customer_max_14d_to_median_60d": ratio(largest, median),
-        "terminal_frauds_fourth_week": np.nan_to_num(frauds).astype(np.int64),
+        "terminal_frauds_fourth_week": np.where(np.isnan(frauds), 0, frauds).astype(np.int64),
         # Microseconds are below 2^53 until the year 2255: float64 holds them exactly.
         "terminal_hours_since_verdict": (column("transaction_time_us") - newest_us) / 3_600_000_000,
     }

@@ -25,6 +25,9 @@ from lockstep.stores.redis_wire import (
     reply_reader,
 )
 
+# A round of the loop that reads what has come.
+_GRACE_SECONDS = 0.01
+
 
 class _Question:
     """Replies that are waited for, in the order in which the commands went out."""
@@ -120,13 +123,24 @@ class AsyncRedisNode:
         wire = self._wire
         if wire is None or not wire.is_open:
             wire = await self._connect()
+        answer = wire.ask(data, count)
+        loop = asyncio.get_running_loop()
+        overdue = loop.call_later(self._timeout, self._look_again, wire, answer)
         try:
-            async with asyncio.timeout(self._timeout):
-                return await wire.ask(data, count)
-        except TimeoutError as error:
+            return await answer
+        finally:
+            overdue.cancel()
+
+    def _look_again(self, wire: AsyncWire, answer: asyncio.Future[list[Reply]]) -> None:
+        """Perhaps the loop itself was busy: what came meanwhile is read before it is given up."""
+        if not answer.done():
+            asyncio.get_running_loop().call_later(_GRACE_SECONDS, self._give_up, wire, answer)
+
+    def _give_up(self, wire: AsyncWire, answer: asyncio.Future[list[Reply]]) -> None:
+        if not answer.done():
+            answer.set_exception(RedisTimeoutError(f"Timeout: no answer in {self._timeout} s"))
             # Whatever is wrong with it: nobody else is to wait on this connection.
             wire.close()
-            raise RedisTimeoutError(f"Timeout: no answer in {self._timeout} s") from error
 
     async def _connect(self) -> AsyncWire:
         async with self._connecting:
@@ -179,7 +193,9 @@ class AsyncRedisServers:
                 yield await self.ask(keys(), commands)
             return
         commands_of = [commands for _, commands in batches]
-        if not commands_of:
+        if len(commands_of) == 1:
+            yield await self._seed.ask(commands_of[0])
+        if len(commands_of) <= 1:
             return
         asked = [asyncio.ensure_future(self._seed.ask(commands)) for commands in commands_of[1:]]
         try:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
+import time
 from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
@@ -268,6 +269,25 @@ def test_a_redis_that_hangs_is_not_waited_for(kind: type[Any]) -> None:
         with pytest.raises(StoreUnavailableError, match="(?i)timeout"):
             rows = [{"card_id": 1, "shop_id": 1}]
             run(url, lambda r: r.read(rows), timeout_seconds=0.1, kind=kind)
+
+
+@pytest.mark.parametrize("kind", [OnlineReader, OnUvloop])
+def test_a_loop_that_is_busy_itself_is_not_taken_for_a_redis_that_hangs(
+    redis_url: str, written: Written, kind: type[Any]
+) -> None:
+    written.row(CARD, 1, n=7, valid_until_us=None)
+    written.row(SHOP, 1, m=3)
+    rows = [{"card_id": 1, "shop_id": 1}]
+
+    async def beside_other_work(reader: Any) -> None:
+        await reader.ping()
+        for rows_at_once in (rows, rows * 700):
+            asked = asyncio.ensure_future(reader.read(rows_at_once))
+            await asyncio.sleep(0.001)
+            time.sleep(0.3)  # noqa: ASYNC251  the loop is blocked, as by a large batch
+            assert (await asked)[-1]["card"].values == {"n": 7}
+
+    run(redis_url, beside_other_work, timeout_seconds=0.1, kind=kind)
 
 
 @KINDS
