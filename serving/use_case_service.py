@@ -6,11 +6,10 @@ import asyncio
 import os
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from typing import Any
+from datetime import datetime
 
 import msgspec
 import structlog
-from pydantic import TypeAdapter, ValidationError, create_model
 
 from lockstep.contract.clock import Clock
 from lockstep.contract.registered_model import RegisteredModel
@@ -19,17 +18,17 @@ from lockstep.errors import LockstepError
 from lockstep.stores.online_reader import OnlineReader
 from lockstep.windows.microseconds import microseconds
 from serving.answers import Answers, Asking, Document, columns_of, shap_values
+from serving.batches import Batches
 from serving.breaker import CircuitBreaker
 from serving.coalescer import Coalescer
-from serving.errors import NotMaterializedError, ReloadError, ServingError, TooManyRowsError
+from serving.errors import NotMaterializedError, ReloadError, ServingError
 from serving.feature_log import FeatureLog
 from serving.log_schema import served_rows
 from serving.metrics import Metrics
 from serving.model_cache import ModelCache
 from serving.model_store import ModelStore, Serving
 from serving.plan import ServicePlan
-from serving.problems import problem_of
-from serving.schemas import BatchRequest, PredictRequest
+from serving.schemas import PredictRequest
 from serving.scorer import Asked, Scored, Scorer
 from serving.settings import ServingSettings
 from serving.use_case import UseCase
@@ -37,8 +36,6 @@ from serving.use_case import UseCase
 _log = structlog.get_logger(__name__)
 
 _ID_BYTES = 16
-# Of a batch of 1,000 Redis takes 14 ms, which is as long as all the rest: in parts both go on.
-_PART_ROWS = 250
 _MOST_SHADOW_ROWS = 2_000
 
 
@@ -69,7 +66,9 @@ class UseCaseService:
         self._log = log
         self.cache = ModelCache.under(settings.models_dir, use_case.name)
         self.models = ModelStore(self.cache, services, self._scorer, on_swap=self._swapped)
-        self._requests = TypeAdapter(_batch_of(use_case.request))
+        self._batches = Batches(
+            use_case.request, self._answered_rows, most_rows=settings.max_batch_rows
+        )
         self._coalescer = Coalescer(
             self._predicted,
             most_rows=settings.most_coalesced_rows,
@@ -85,7 +84,8 @@ class UseCaseService:
             ValidationError: the body is not valid.
             LockstepError: there is no model, no Redis, or this row may not be scored.
         """
-        (asking,) = self._asking([self.use_case.request.model_validate_json(body)])
+        request = self.use_case.request.model_validate_json(body)
+        (asking,) = self._asking([request], self._clock.now())
         answered = await self._coalescer.answer(asking)
         if isinstance(answered, ServingError):
             raise answered
@@ -99,24 +99,7 @@ class UseCaseService:
             TooManyRowsError: it has more rows than the limit.
             LockstepError: there is no model or no Redis.
         """
-        try:
-            requests = self._requests.validate_json(body).rows
-        except ValidationError:
-            # Some row is bad, or the body is: row by row it is seen which.
-            requests = [self._request(row) for row in BatchRequest.model_validate_json(body).rows]
-        if len(requests) > self._settings.max_batch_rows:
-            raise TooManyRowsError.over(len(requests), self._settings.max_batch_rows)
-        good = [request for request in requests if isinstance(request, PredictRequest)]
-        predicted = iter(await self._predicted_in_parts(self._asking(good)) if good else ())
-        answers = (r if isinstance(r, ValidationError) else next(predicted) for r in requests)
-        rows = [_row(number, answer) for number, answer in enumerate(answers)]
-        return msgspec.json.encode({"rows": rows})
-
-    def _request(self, row: Any) -> PredictRequest | ValidationError:
-        try:
-            return self.use_case.request.model_validate(row)
-        except ValidationError as error:
-            return error
+        return await self._batches.answered(body, self.models.current, self._clock.now())
 
     async def explain(self, body: bytes) -> bytes:
         """The document of an explanation.
@@ -124,7 +107,8 @@ class UseCaseService:
         Raises:
             ValidationError, LockstepError: as `predict`.
         """
-        (asking,) = self._asking([self.use_case.request.model_validate_json(body)])
+        request = self.use_case.request.model_validate_json(body)
+        (asking,) = self._asking([request], self._clock.now())
         serving = self.models.current()
         scored = await self._scored(serving, [asking])
         answers = Answers(self.use_case, serving.champion)
@@ -204,9 +188,9 @@ class UseCaseService:
             shadow.cancel()
         await self.models.close()
 
-    def _asking(self, requests: Sequence[PredictRequest]) -> list[Asking]:
+    def _asking(self, requests: Sequence[PredictRequest], now: datetime) -> list[Asking]:
         """The requests with their T, and an id for each; the randomness is asked for once."""
-        now, ids = self._clock.now(), os.urandom(_ID_BYTES * len(requests)).hex()
+        ids = os.urandom(_ID_BYTES * len(requests)).hex()
         askings = []
         for number, request in enumerate(requests):
             t = request.event_timestamp or now
@@ -214,21 +198,14 @@ class UseCaseService:
             askings.append(Asking(request, t, microseconds(t), request_id))
         return askings
 
-    async def _predicted_in_parts(self, askings: Sequence[Asking]) -> list[Document | ServingError]:
-        """The same by one model; Redis reads for some rows while others are scored and told."""
-        serving = self.models.current()
-        parts = [askings[at : at + _PART_ROWS] for at in range(0, len(askings), _PART_ROWS)]
-        asked = [asyncio.ensure_future(self._answered(serving, part)) for part in parts]
-        try:
-            return [answer for part in asked for answer in await part]
-        finally:
-            for part in asked:
-                part.cancel()
-            await asyncio.gather(*asked, return_exceptions=True)
-
     async def _predicted(self, askings: Sequence[Asking]) -> list[Document | ServingError]:
         """A document or a refusal for each request, scored together."""
         return await self._answered(self.models.current(), askings)
+
+    async def _answered_rows(
+        self, serving: Serving, requests: Sequence[PredictRequest], now: datetime
+    ) -> list[Document | ServingError]:
+        return await self._answered(serving, self._asking(requests, now))
 
     async def _answered(
         self, serving: Serving, askings: Sequence[Asking]
@@ -306,15 +283,3 @@ class UseCaseService:
             "threshold": artefact.threshold,
             "trained_as_of": artefact.trained_as_of,
         }
-
-
-def _row(number: int, answer: Document | LockstepError | ValidationError) -> Document:
-    """The document of `BatchRow`."""
-    if isinstance(answer, LockstepError | ValidationError):
-        return {"problem": problem_of(answer, instance=f"#/rows/{number}")}
-    return {"prediction": answer}
-
-
-def _batch_of(request: type[PredictRequest]) -> Any:
-    """A batch of which every row is a good request; read at once, in half the time."""
-    return create_model("Rows", __base__=BatchRequest, rows=(list[request], ...))  # type: ignore[valid-type]  # a value

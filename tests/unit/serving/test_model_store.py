@@ -354,7 +354,9 @@ def test_watching_follows_the_cache_until_it_is_cancelled(served: Served) -> Non
 def test_watching_goes_on_after_a_file_that_nobody_foresaw(served: Served) -> None:
     async def test() -> None:
         odd = served.fetched(3)
-        (served.cache.folder / odd.folder / EXAMPLE).write_bytes(b"[[1.0], [1.0, 2.0]]")
+        example = served.cache.folder / odd.folder / EXAMPLE
+        example.unlink()
+        example.mkdir()
         served.cache.write_state(CacheState(champion=odd))
         watching = asyncio.create_task(served.store.watch(0.001))
         with capture_logs() as logs:
