@@ -13,8 +13,9 @@ import numpy as np
 
 from serving.errors import ServingError
 from serving.plan import PlannedFeature
+from serving.rows import Asked, Read, Scored
 from serving.schemas import PredictRequest
-from serving.scorer import Asked, Read, Scored, Scorer
+from serving.scorer import Scorer
 from serving.use_case import UseCase
 
 Document = dict[str, Any]

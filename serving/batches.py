@@ -20,6 +20,8 @@ from serving.schemas import BatchRequest, PredictRequest
 
 # For a batch of 1,000 Redis takes some 14 ms, and all the rest not much more: in parts both go on.
 PART_ROWS = 250
+# One is worked on while the other waits for Redis; each holds megabytes until it is answered.
+_MOST_AT_ONCE = 2
 
 Answer = Callable[
     [Serving, Sequence[PredictRequest], datetime], Awaitable[Sequence[Document | ServingError]]
@@ -34,6 +36,7 @@ class Batches:
         self._requests: TypeAdapter[list[PredictRequest]] = TypeAdapter(list[request])  # type: ignore[valid-type]  # a value
         self._answer = answer
         self._most_rows = most_rows
+        self._turns = asyncio.Semaphore(_MOST_AT_ONCE)
 
     async def answered(self, body: bytes, current: Callable[[], Serving], now: datetime) -> bytes:
         """A document with `BatchRow`s in the order of the rows, all by one model.
@@ -43,6 +46,10 @@ class Batches:
             TooManyRowsError: it has more rows than the limit.
             LockstepError: there is no model or no Redis.
         """
+        async with self._turns:
+            return await self._in_parts(body, current, now)
+
+    async def _in_parts(self, body: bytes, current: Callable[[], Serving], now: datetime) -> bytes:
         rows, serving = BatchRequest.model_validate_json(body).rows, cache(current)
         if len(rows) > self._most_rows:
             raise TooManyRowsError.over(len(rows), self._most_rows)

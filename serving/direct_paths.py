@@ -33,10 +33,6 @@ _JSON = b"application/json"
 _HEADERS = (b"content-type", _JSON)
 
 
-class ClientGoneError(Exception):
-    """The client closed the connection before its request had come whole."""
-
-
 @dataclass(frozen=True)
 class DirectPaths:
     """Middleware that answers `POST` to the paths of `answers`, and passes on all else."""
@@ -58,8 +54,6 @@ class DirectPaths:
                 await body(scope, receive, send)
                 return
             content = await answer(body)
-        except ClientGoneError:
-            return
         except HTTPException as error:
             await http_error_response(error, scope["path"])(scope, receive, send)
             return
@@ -77,16 +71,13 @@ async def _checked_body(scope: Scope, receive: Receive) -> bytes | ProblemRespon
     declared = next((v for name, v in scope["headers"] if name == b"content-type"), b"")
     if declared != _JSON and declared.partition(b";")[0].strip().lower() != _JSON:
         return unreadable_content_type(declared.decode("latin-1"), scope["path"])
-    message = await receive()
-    if message["type"] == "http.request" and not message.get("more_body"):
-        return bytes(message.get("body", b""))
     parts = []
-    while message["type"] == "http.request":
+    while True:
+        # Of a client that leaves before the end `BodyLimit` raises.
+        message = await receive()
         parts.append(message.get("body", b""))
         if not message.get("more_body"):
             return b"".join(parts)
-        message = await receive()
-    raise ClientGoneError
 
 
 def describe_path(

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from operator import itemgetter
-from typing import TYPE_CHECKING
 
 import msgspec
 import numpy as np
@@ -16,9 +15,7 @@ from numpy.typing import NDArray
 
 from lockstep.stores.feature_vectors import STATUSES
 from serving.plan import PlannedFeature
-
-if TYPE_CHECKING:
-    from serving.scorer import Read
+from serving.rows import Read
 
 # There are few in practice; a client cannot make them more without end.
 _MOST_TEXTS = 256

@@ -3,17 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
-from lockstep.stores.feature_vectors import NO_TIME
+from lockstep.contract.registered_model import RegisteredModel
 from serving.plan import ServicePlan
+from serving.rows import Asked, Scored
 from serving.served_rows import LoggedFeature, LogSchema, ServedRows
-
-if TYPE_CHECKING:
-    from serving.scorer import Asked, Scored, Scorer
 
 
 def log_schema(use_case: str, plan: ServicePlan) -> LogSchema:
@@ -28,7 +23,8 @@ def log_schema(use_case: str, plan: ServicePlan) -> LogSchema:
 
 
 def served_rows(
-    scorer: Scorer,
+    schema: LogSchema,
+    served: RegisteredModel,
     alias: Any,
     asked: Asked,
     scored: Scored,
@@ -38,8 +34,7 @@ def served_rows(
     decisions: Sequence[str],
 ) -> ServedRows:
     """A batch as the log takes it."""
-    served, schema, read = scorer.served, scorer.log_schema, scored.read
-    artefact = served.predictor.artefact
+    artefact, read = served.predictor.artefact, scored.read
     return ServedRows(
         schema=schema,
         model_name=served.name,
@@ -55,15 +50,7 @@ def served_rows(
         values=read.values,
         codes=read.codes,
         ages=read.ages,
-        event_us=_event_us(read.event_us, scorer.places_of_views),
+        event_us=read.event_us,
         scores=scored.scores,
         decisions=decisions,
     )
-
-
-def _event_us(of_views: NDArray[np.int64], places: NDArray[np.intp]) -> NDArray[np.int64]:
-    """The event times of views for each feature; one that was computed has none."""
-    rows, views = of_views.shape
-    padded = np.full((rows, views + 1), NO_TIME)
-    padded[:, :views] = of_views
-    return padded.take(places, axis=1)

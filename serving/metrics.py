@@ -16,7 +16,7 @@ from lockstep.contract.registered_model import RegisteredModel
 from lockstep.contract.status import FeatureStatus
 from lockstep.stores.feature_vectors import STATUSES
 from serving.feature_log import FeatureLog
-from serving.scorer import Read, Scored
+from serving.rows import Read, Scored
 
 # Around the goals: 10 ms for a request, 30 for a thousand rows.
 LATENCY_SECONDS = (0.001, 0.0025, 0.005, 0.0075, 0.01, 0.015, 0.02, 0.03, 0.05, 0.1, 0.25, 1.0)

@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 
 from lockstep.contract.registered_model import RegisteredModel
 from lockstep.contract.status import FeatureStatus
-from lockstep.contract.status_policy import Codes, StatusPolicy
-from lockstep.stores.feature_vectors import STATUSES, FeatureVectors
+from lockstep.contract.status_policy import StatusPolicy
+from lockstep.stores.feature_vectors import NO_TIME, STATUSES, FeatureVectors
 from lockstep.stores.online_reader import OnlineReader
 from lockstep.windows.microseconds import SECOND_US, instant_at
 from serving.errors import (
@@ -27,47 +27,12 @@ from serving.errors import (
 from serving.feature_json import FeatureJson
 from serving.log_schema import log_schema
 from serving.plan import PlannedFeature, PlannedFunction, ServicePlan
+from serving.rows import Asked, Floats, Read, Scored
 from serving.served_rows import LogSchema
-
-Floats = NDArray[np.float64]
 
 _PRESENT = STATUSES.index(FeatureStatus.PRESENT)
 _NULL = STATUSES.index(FeatureStatus.NULL)
 _FUTURE = STATUSES.index(FeatureStatus.FUTURE)
-
-
-@dataclass(frozen=True)
-class Asked:
-    """Rows to be scored: entity ids, the request's columns, and T in microseconds UTC."""
-
-    entities: Sequence[Mapping[str, int]]
-    request: Mapping[str, Sequence[int]]
-    t_us: Sequence[int]
-
-
-@dataclass(frozen=True)
-class Read:
-    """Features of rows: (rows, features). A value is NaN unless its status keeps it.
-
-    Once the rows are complete, what the service declares for a status stands in its place.
-    `codes` index the statuses; `ages` are seconds, NaN where the store vouches for nothing;
-    `event_us` (rows, stored views) is when the step that was read happened, NO_TIME for none.
-    """
-
-    features: tuple[PlannedFeature, ...]
-    values: Floats
-    codes: Codes
-    ages: Floats
-    event_us: NDArray[np.int64]
-
-
-@dataclass(frozen=True)
-class Scored:
-    """The service's features of rows, and their scores; `refused` says why a row has none."""
-
-    read: Read
-    scores: Floats
-    refused: Mapping[int, ServingError]
 
 
 @dataclass(frozen=True)
@@ -110,7 +75,8 @@ class Scorer:
         vectors = await self.reader.vectors(asked.entities, asked.t_us)
         _refuse_unmaterialized(self.plan, vectors)
         ages = self._ages(vectors, asked.t_us)
-        return Read(self.plan.stored, vectors.values, vectors.codes, ages, vectors.event_us)
+        event_us = vectors.event_us.take(self._view_of_feature, axis=1)
+        return Read(self.plan.stored, vectors.values, vectors.codes, ages, event_us)
 
     def model_scores(self, read: Read) -> Floats:
         """The scores of completed rows."""
@@ -155,23 +121,17 @@ class Scorer:
         return log_schema(self.served.predictor.artefact.use_case, self.plan)
 
     @cached_property
-    def places_of_views(self) -> NDArray[np.intp]:
-        """Where each feature's view is among those that are read; after them, where it is not."""
-        views = [view.name for view in self.plan.reads.views]
-        return np.array([[*views, f.view].index(f.view) for f in self.plan.features], np.intp)
-
-    @cached_property
     def listed_stored(self) -> NDArray[np.intp]:
         """Columns of the service's features that are read, not computed."""
-        names = (feature.name for feature in self.plan.features)
-        listed = [c for c, name in enumerate(names) if name not in self.plan.computed]
-        return np.array(listed, np.intp)
+        return np.flatnonzero(~self._is_computed)
 
     @cached_property
     def _listed_computed(self) -> NDArray[np.intp]:
-        """The other columns."""
-        others = set(range(len(self.plan.features))) - set(self.listed_stored.tolist())
-        return np.array(sorted(others), np.intp)
+        return np.flatnonzero(self._is_computed)
+
+    @cached_property
+    def _is_computed(self) -> NDArray[np.bool_]:
+        return np.array([f.name in self.plan.computed for f in self.plan.features], np.bool_)
 
     @cached_property
     def _sources(self) -> NDArray[np.intp]:
@@ -198,17 +158,19 @@ class Scorer:
         """The service's features in its order: those that were read and those computed."""
         shape = (len(asked.t_us), len(self.plan.features))
         values, codes, ages = np.empty(shape), np.empty(shape, np.uint8), np.zeros(shape)
+        event_us = np.full(shape, NO_TIME)
         listed, sources = self.listed_stored, self._sources
         values[:, listed] = stored.values.take(sources, axis=1)
         codes[:, listed] = stored.codes.take(sources, axis=1)
         ages[:, listed] = stored.ages.take(sources, axis=1)
+        event_us[:, listed] = stored.event_us.take(sources, axis=1)
         for name, computed in self._computed(stored, asked).items():
             values[:, self._position[name]] = computed
         nulls = np.isnan(values.take(self._listed_computed, axis=1))
         codes[:, self._listed_computed] = np.where(nulls, _NULL, _PRESENT)
         if self.policy.defaults:
             values[:, listed] = self.policy.treated(values[:, listed], codes[:, listed])
-        return Read(self.plan.features, values, codes, ages, stored.event_us)
+        return Read(self.plan.features, values, codes, ages, event_us)
 
     def _computed(self, stored: Read, asked: Asked) -> dict[str, Any]:
         if not self._functions:

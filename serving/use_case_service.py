@@ -28,8 +28,9 @@ from serving.metrics import Metrics
 from serving.model_cache import ModelCache
 from serving.model_store import ModelStore, Serving
 from serving.plan import ServicePlan
+from serving.rows import Asked, Scored
 from serving.schemas import PredictRequest
-from serving.scorer import Asked, Scored, Scorer
+from serving.scorer import Scorer
 from serving.settings import ServingSettings
 from serving.use_case import UseCase
 
@@ -84,8 +85,7 @@ class UseCaseService:
             ValidationError: the body is not valid.
             LockstepError: there is no model, no Redis, or this row may not be scored.
         """
-        request = self.use_case.request.model_validate_json(body)
-        (asking,) = self._asking([request], self._clock.now())
+        asking = self._asking_of(body)
         answered = await self._coalescer.answer(asking)
         if isinstance(answered, ServingError):
             raise answered
@@ -107,8 +107,7 @@ class UseCaseService:
         Raises:
             ValidationError, LockstepError: as `predict`.
         """
-        request = self.use_case.request.model_validate_json(body)
-        (asking,) = self._asking([request], self._clock.now())
+        asking = self._asking_of(body)
         serving = self.models.current()
         scored = await self._scored(serving, [asking])
         answers = Answers(self.use_case, serving.champion)
@@ -188,7 +187,13 @@ class UseCaseService:
             shadow.cancel()
         await self.models.close()
 
-    def _asking(self, requests: Sequence[PredictRequest], now: datetime) -> list[Asking]:
+    def _asking_of(self, body: bytes) -> Asking:
+        """The only request of a body."""
+        request = self.use_case.request.model_validate_json(body)
+        (asking,) = self._askings([request], self._clock.now())
+        return asking
+
+    def _askings(self, requests: Sequence[PredictRequest], now: datetime) -> list[Asking]:
         """The requests with their T, and an id for each; the randomness is asked for once."""
         ids = os.urandom(_ID_BYTES * len(requests)).hex()
         askings = []
@@ -205,7 +210,7 @@ class UseCaseService:
     async def _answered_rows(
         self, serving: Serving, requests: Sequence[PredictRequest], now: datetime
     ) -> list[Document | ServingError]:
-        return await self._answered(serving, self._asking(requests, now))
+        return await self._answered(serving, self._askings(requests, now))
 
     async def _answered(
         self, serving: Serving, askings: Sequence[Asking]
@@ -254,7 +259,8 @@ class UseCaseService:
         self._metrics.scored(self.use_case.name, alias, scored, decisions)
         if self._log is not None:
             rows = served_rows(
-                scorer,
+                scorer.log_schema,
+                scorer.served,
                 alias,
                 asked,
                 scored,

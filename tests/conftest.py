@@ -8,7 +8,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from uuid import uuid4
 
-import prometheus_client  # noqa: F401  before Feast is: see below
+# Feast has metrics kept in files, where all apps of a process count together, dead ones too.
+# prometheus_client decides when it is imported; here, before Feast is, each app counts for itself.
+os.environ.pop("PROMETHEUS_MULTIPROC_DIR", None)
+import prometheus_client  # noqa: F401
 import pytest
 from hypothesis import settings
 from s3_servers import S3Server, moto_server, only_environment
@@ -25,8 +28,6 @@ REVIEWED_SKIPS: frozenset[str] = frozenset()
 for _name in ("HOME", "LAKE", "MLFLOW_ARTIFACTS", "MLFLOW_URI", "PROJECT_DIR"):
     os.environ.pop(f"LOCKSTEP_{_name}", None)
 os.environ.pop("REDIS_URL", None)
-# Feast has metrics kept in files, where all apps of a process count together, dead ones too.
-# prometheus_client decides when it is imported; as it is above, each app counts for itself.
 
 # Timing is never asserted in tests, so hypothesis must not do it either.
 settings.register_profile("lockstep", deadline=None)

@@ -49,7 +49,7 @@ def parse_instant(text: str) -> datetime:
     except ValueError:
         raise InstantError.not_a_time(text) from None
     zone = match["zone"]
-    # It is UTC's own object already: a batch of 1,000 rows has 1,000 of them.
+    # Already in UTC; the way of nearly all, and taken for each row of a batch.
     if zone == "Z":
         return instant
     if zone is None:

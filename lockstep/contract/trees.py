@@ -31,9 +31,8 @@ _PROBES = 256
 
 @dataclass(frozen=True)
 class Trees:
-    """The packed trees of a model with `features` features."""
+    """The packed trees of a model."""
 
-    features: int
     packed: Any
 
     @classmethod
@@ -47,7 +46,7 @@ class Trees:
         told = _exported(model) if IS_COMPILED else {}
         if not _is_plain(told):
             return None
-        trees = cls(len(told["features_info"]["float_features"]), _packed(told))
+        trees = cls(_packed(told))
         probes = _probes(told["features_info"]["float_features"])
         expected = np.asarray(model.predict(probes, prediction_type="Probability"))[:, 1]
         return trees if np.array_equal(trees.scores(probes), expected) else None

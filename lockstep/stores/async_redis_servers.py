@@ -193,19 +193,18 @@ class AsyncRedisServers:
                 yield await self.ask(keys(), commands)
             return
         commands_of = [commands for _, commands in batches]
-        if len(commands_of) == 1:
-            yield await self._seed.ask(commands_of[0])
-        if len(commands_of) <= 1:
-            return
         asked = [asyncio.ensure_future(self._seed.ask(commands)) for commands in commands_of[1:]]
         try:
-            yield await self._seed.ask(commands_of[0])
+            for commands in commands_of[:1]:
+                yield await self._seed.ask(commands)
             for question in asked:
                 yield await question
         finally:
             for question in asked:
                 question.cancel()
-            await asyncio.gather(*asked, return_exceptions=True)
+            # Nearly all have one batch only: nothing is to be waited for.
+            if asked:
+                await asyncio.gather(*asked, return_exceptions=True)
 
     async def ping(self) -> None:
         """Returns when Redis answers (of a cluster the node that the address names).

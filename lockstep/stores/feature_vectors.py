@@ -16,7 +16,7 @@ from lockstep.stores.value_bytes import python_value
 from lockstep.stores.view_plan import ViewPlan
 
 STATUSES = tuple(FeatureStatus)
-# No step has this event time: it is not between the years 1 and 9999.
+# No step has this event time: it is not between the years 1 and 9999. `_vectors.c` has it too.
 NO_TIME = -(2**63)
 
 _CODES = {status: code for code, status in enumerate(STATUSES)}

@@ -3,15 +3,25 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import polars as pl
 import pytest
 from feast_project import apply_definitions, make_project, write_steps
-from fraud_project import Project, fill_lake, train_small
+from fraud_project import Project, fill_lake, materialize, train_small
+from serving_client import END
+from two_models import alias, artefacts
 
+from lockstep.contract.model_artefact import CHALLENGER, CHAMPION
+from lockstep.contract.predictor import Predictor
+from lockstep.contract.registered_model import load_model
 from lockstep.settings import Settings
+from lockstep.stores.embedded_redis import embedded_redis
+from training.fit import FitParameters
+from training.run import TrainingOptions, train
+from training.use_case import load_use_case
 
 if TYPE_CHECKING:
     from feast import FeatureStore
@@ -78,3 +88,43 @@ def real_transactions(handbook: Path) -> pl.DataFrame:
         fraud=pl.col("TX_FRAUD").cast(pl.Int64),
     )
     return columns.collect()
+
+
+@pytest.fixture(scope="session")
+def trained_twice(project: Project, tmp_path_factory: pytest.TempPathFactory) -> Settings:
+    """Version 1 of twenty trees and version 2 of three."""
+    settings = make_project(tmp_path_factory.mktemp("twice"))
+    shutil.copytree(project.settings.lake, settings.lake)
+    store = apply_definitions(settings)
+    train_small(settings)
+    few = TrainingOptions(parameters=FitParameters(iterations=3))
+    train(settings, store, load_use_case("fraud"), few, lambda what, share: None)
+    return settings
+
+
+@pytest.fixture(scope="session")
+def models_redis(trained_twice: Settings) -> Iterator[str]:
+    """A Redis in which the project is materialised up to END."""
+    with embedded_redis() as url:
+        materialize(trained_twice, url, END)
+        yield url
+
+
+@pytest.fixture(scope="session")
+def predictors(trained_twice: Settings) -> dict[int, Predictor]:
+    """The models as the registry has them, by version."""
+    uri = trained_twice.tracking_uri
+    return {n: load_model(uri, "fraud", version=n).predictor for n in (1, 2)}
+
+
+@pytest.fixture
+def two_models(trained_twice: Settings) -> Iterator[Settings]:
+    """Version 1 is champion, nothing is in the cache; files of version 2 are mended afterwards."""
+    shutil.rmtree(trained_twice.home_dir / "models", ignore_errors=True)
+    alias(trained_twice, CHAMPION, 1)
+    alias(trained_twice, CHALLENGER, None)
+    files = artefacts(trained_twice, 2)
+    kept = {path: path.read_bytes() for path in files.iterdir() if path.is_file()}
+    yield trained_twice
+    for path, content in kept.items():
+        path.write_bytes(content)

@@ -17,6 +17,7 @@ from typing import Any
 
 import psutil
 import pytest
+from client_threads import client_threads
 from fraud_project import Project, materialize
 from free_port import free_port
 from serving_client import END, GOOD, PREDICT
@@ -46,14 +47,11 @@ class Load:
     statuses: Counter[int] = field(default_factory=Counter)
     scores: set[float] = field(default_factory=set)
     odd: list[str] = field(default_factory=list)
-    slowest: float = 0.0
     ended: threading.Event = field(default_factory=threading.Event)
 
     def ask(self) -> None:
         while not self.ended.is_set():
-            started = time.monotonic()
             status, headers, answer = _post(self.api, PREDICT, BODY)
-            self.slowest = max(self.slowest, time.monotonic() - started)
             self.statuses[status] += 1
             if status == 200:
                 self.scores.add(answer["score"])
@@ -71,15 +69,8 @@ class Load:
 @contextmanager
 def load(api: Api, clients: int = 4) -> Iterator[Load]:
     asking = Load(api)
-    threads = [threading.Thread(target=asking.ask) for _ in range(clients)]
-    for thread in threads:
-        thread.start()
-    try:
+    with client_threads([asking.ask] * clients, asking.ended):
         yield asking
-    finally:
-        asking.ended.set()
-        for thread in threads:
-            thread.join()
 
 
 def _post(api: Api, path: str, body: Any) -> tuple[int, Any, Any]:

@@ -20,7 +20,8 @@ from lockstep.stores.embedded_redis import embedded_redis
 
 PATIENCE_SECONDS = 60
 CLIENTS = 20
-# What a worker may have at all; twenty answers that nobody reads are some 50 MB of it.
+# What a worker may have at all; it has 350 while twenty answers wait for readers, 410 if all
+# twenty batches were worked on at once.
 MOST_MB = 400
 ROW = GOOD | {"event_timestamp": END.isoformat()}
 BODY = json.dumps(ROW).encode()

@@ -14,6 +14,7 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,7 @@ from typing import Any
 import numpy as np
 import psutil
 import pytest
+from client_threads import client_threads
 from fraud_project import Project, materialize
 from serving_client import END, GOOD, PREDICT
 
@@ -103,18 +105,9 @@ class Soak:
 @contextmanager
 def soak(api: Api, key: str) -> Iterator[Soak]:
     asking = Soak(api, key)
-    threads = [
-        threading.Thread(target=asking.ask, kwargs={"keeps": bool(number % 2)})
-        for number in range(CLIENTS)
-    ]
-    for thread in threads:
-        thread.start()
-    try:
+    asks = [partial(asking.ask, keeps=bool(number % 2)) for number in range(CLIENTS)]
+    with client_threads(asks, asking.ended):
         yield asking
-    finally:
-        asking.ended.set()
-        for thread in threads:
-            thread.join()
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ from lockstep.stores.feature_vectors import STATUSES
 from serving import feature_json as module
 from serving.feature_json import FeatureJson
 from serving.plan import PlannedFeature
-from serving.scorer import Read
+from serving.rows import Read
 
 NUMBERS = st.floats() | st.integers(-(2**53), 2**53).map(float) | st.just(math.nan)
 VIEWS = ("cards", 'shop "%s"')
@@ -35,7 +35,7 @@ def reads(draw: st.DrawFn) -> Read:
         np.array([[draw(number(f.is_whole)) for f in features] for _ in range(rows)], np.float64),
         np.array([[draw(CODES) for _ in features] for _ in range(rows)], np.uint8),
         np.array([[ages[f.view][row] for f in features] for row in range(rows)], np.float64),
-        np.zeros((rows, len(VIEWS)), np.int64),
+        np.zeros((rows, len(features)), np.int64),
     )
 
 
@@ -88,7 +88,7 @@ def test_texts_that_are_kept_do_not_grow_without_end() -> None:
     features = tuple(PlannedFeature(f"f{n}", "v", "Float64", "") for n in range(6))
     rows = len(STATUSES) ** 4
     codes = np.array([[row // 6**n % 6 for n in range(6)] for row in range(rows)], np.uint8)
-    zeros, events = np.zeros((rows, 6)), np.zeros((rows, 1), np.int64)
+    zeros, events = np.zeros((rows, 6)), np.zeros((rows, 6), np.int64)
     read = Read(features, zeros, codes, zeros, events)
     writer = FeatureJson(list(enumerate(features)))
     texts = [json.loads(bytes(text)) for text in writer.rows(read)]

@@ -32,7 +32,8 @@ from serving.errors import (
 )
 from serving.plan import PlannedFunction, ServicePlan
 from serving.plan_compiler import service_plan
-from serving.scorer import Asked, Scored, Scorer, plan_for
+from serving.rows import Asked, Scored
+from serving.scorer import Scorer, plan_for
 
 SECOND = 1_000_000
 T_US = 1_522_540_800_000_000

@@ -16,7 +16,7 @@ from lockstep.contract.status import FeatureStatus
 from lockstep.stores.feature_vectors import STATUSES
 from serving.metrics import Metrics, _observe_all
 from serving.plan import PlannedFeature
-from serving.scorer import Read, Scored
+from serving.rows import Read, Scored
 
 BOUNDS = (0.1, 0.5, 2.0)
 FEATURES = tuple(
@@ -38,7 +38,7 @@ def scored_with(codes: list[list[int]]) -> Scored:
     """Rows with these statuses; the age of every value is five seconds."""
     rows = len(codes)
     values, ages = np.zeros((rows, 3)), np.full((rows, 3), 5.0)
-    read = Read(FEATURES, values, np.array(codes, np.uint8), ages, np.zeros((rows, 2), np.int64))
+    read = Read(FEATURES, values, np.array(codes, np.uint8), ages, np.zeros((rows, 3), np.int64))
     return Scored(read, np.zeros(rows), {})
 
 
@@ -101,7 +101,7 @@ def test_models_with_other_features_are_counted_apart() -> None:
     for features in (FEATURES, FEATURES[1:]):
         shape = (2, len(features))
         codes = np.full(shape, STATUSES.index(FeatureStatus.NULL), np.uint8)
-        events = np.zeros((2, 2), np.int64)
+        events = np.zeros(shape, np.int64)
         read = Read(features, np.zeros(shape), codes, np.zeros(shape), events)
         metrics.scored("u", "champion", Scored(read, np.zeros(2), {}), ["no"] * 2)
     metrics.count()

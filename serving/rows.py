@@ -1,0 +1,49 @@
+"""Rows on their way through a server: what is asked, what is read for it, and what came of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lockstep.contract.status_policy import Codes
+from serving.errors import ServingError
+from serving.plan import PlannedFeature
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Asked:
+    """Rows to be scored: entity ids, the request's columns, and T in microseconds UTC."""
+
+    entities: Sequence[Mapping[str, int]]
+    request: Mapping[str, Sequence[int]]
+    t_us: Sequence[int]
+
+
+@dataclass(frozen=True)
+class Read:
+    """Features of rows: (rows, features). A value is NaN unless its status keeps it.
+
+    Once the rows are complete, what the service declares for a status stands in its place.
+    `codes` index the statuses; `ages` are seconds, NaN where the store vouches for nothing;
+    `event_us` is when the step happened that was read, NO_TIME where there is none.
+    """
+
+    features: tuple[PlannedFeature, ...]
+    values: Floats
+    codes: Codes
+    ages: Floats
+    event_us: NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Scored:
+    """The service's features of rows, and their scores; `refused` says why a row has none."""
+
+    read: Read
+    scores: Floats
+    refused: Mapping[int, ServingError]
