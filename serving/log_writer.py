@@ -11,7 +11,7 @@ import pyarrow as pa
 import structlog
 
 from lockstep.lake.lake import Lake
-from serving.log_tables import DAY_US, LogTables
+from serving.log_tables import DAY_US, LogTables, repeating
 from serving.served_rows import LogSchema, ServedRows
 
 # Enough to find two or three bad batches among five thousand.
@@ -80,7 +80,7 @@ class LogWriter:
         self._objects += [_object(folder, self._gathered.pop(folder)) for folder in folders]
         while self._objects:
             key, table = self._objects[0]
-            self._lake.write_parquet_batches(key, [table])
+            self._lake.write_parquet_batches(key, [table], repeating=repeating(table))
             del self._objects[0]
 
     def _gather(self, folder: str, day: int, table: pa.Table) -> None:

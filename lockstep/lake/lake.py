@@ -157,11 +157,14 @@ class Lake:
         self.write_bytes(key, buffer.getvalue())
         return buffer.getbuffer().nbytes
 
-    def write_parquet_batches(self, key: str, batches: Iterable[pa.Table]) -> int:
+    def write_parquet_batches(
+        self, key: str, batches: Iterable[pa.Table], *, repeating: Sequence[str] | None = None
+    ) -> int:
         """The size in bytes of the object, once it holds the tables one after another; atomic.
 
         They have one schema, and there is at least one. Memory follows the largest of them:
-        the object is made in a local file first.
+        the object is made in a local file first. Only `repeating` columns, by their names in
+        parquet, get dictionaries, which elsewhere cost time and bytes; else all do.
         """
         import pyarrow.parquet as pq
 
@@ -169,7 +172,12 @@ class Lake:
             path, writer = Path(folder) / "object.parquet", None
             try:
                 for batch in batches:
-                    writer = writer or pq.ParquetWriter(path, batch.schema, compression="zstd")
+                    writer = writer or pq.ParquetWriter(
+                        path,
+                        batch.schema,
+                        compression="zstd",
+                        use_dictionary=True if repeating is None else list(repeating),
+                    )
                     writer.write_table(batch)
             finally:
                 if writer:

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 import pyarrow as pa
 import pytest
@@ -104,7 +105,9 @@ def test_a_failed_write_waits_for_its_time_however_many_rows_come(local_lake: La
     tried: list[str] = []
 
     class Down(Lake):
-        def write_parquet_batches(self, key: str, batches: Iterable[pa.Table]) -> int:
+        def write_parquet_batches(
+            self, key: str, batches: Iterable[pa.Table], **options: Any
+        ) -> int:
             tried.append(key)
             raise ConnectionError("no answer")
 

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 import polars as pl
 import pyarrow as pa
@@ -174,8 +175,10 @@ def test_an_answer_that_was_lost_on_the_way_doubles_nothing(local_lake: Lake) ->
     class Deaf(Lake):
         answers = iter([False, True, False, True])
 
-        def write_parquet_batches(self, key: str, batches: Iterable[pa.Table]) -> int:
-            size = super().write_parquet_batches(key, batches)
+        def write_parquet_batches(
+            self, key: str, batches: Iterable[pa.Table], **options: Any
+        ) -> int:
+            size = super().write_parquet_batches(key, batches, **options)
             if not next(self.answers):
                 raise TimeoutError
             return size
@@ -251,3 +254,19 @@ def test_columns_stand_in_the_order_and_types_that_are_declared(local_lake: Lake
     assert rows.columns[:3] == ["cents", "card", "shop"]
     assert rows["cents"].to_list() == [0.0, 100.0]
     assert rows.schema["cents"] == pl.Float64
+
+
+def test_only_columns_that_repeat_have_dictionaries(local_lake: Lake) -> None:
+    write(local_lake, [served(requests(*(f"{number}" for number in range(50))))])
+    encodings = {}
+    for path in Path(local_lake.uri).glob("**/*.parquet"):
+        group = pq.read_metadata(path).row_group(0)
+        for column in map(group.column, range(group.num_columns)):
+            encodings[column.path_in_schema] = "RLE_DICTIONARY" in column.encodings
+    leaf = "statuses.list.element."
+    alone = {"__request_id", "request_id", "score", f"{leaf}age_seconds", f"{leaf}step_timestamp"}
+    plain = {name for name, has_dictionary in encodings.items() if not has_dictionary}
+    bools = {column for column, feast_type in SCHEMA.layout if feast_type == "Bool"}
+    timestamps = {name for name in encodings if name.endswith("__timestamp")}
+    assert plain == alone | timestamps | bools
+    assert {f"{leaf}feature", f"{leaf}status", "decision"} < encodings.keys() - plain
