@@ -12,14 +12,14 @@ PROJECT = """
 import os
 os.environ["LOCKSTEP_LAKE"] = lake
 from shutil import copytree
-from feature_repo import feast_objects
+from feature_repo import discovery
 from feature_repo.store import open_feature_store
 from lockstep.settings import Settings
 folder = told.parent / "project"
 if not folder.exists():
-    copytree(Path(feast_objects.__file__).parent, folder / "feature_repo")
+    copytree(Path(discovery.__file__).parent, folder / "feature_repo")
 store = open_feature_store(Settings(project_dir=folder))
-store.apply([getattr(feast_objects, name) for name in feast_objects.__all__])
+store.apply(list(discovery.feast_objects("fraud").values()))
 refs = [f"customer_windows:{name}" for name in list(CUSTOMER_WINDOWS.features())[:6]]
 refs += [f"terminal_windows:{name}" for name in list(TERMINAL_WINDOWS.features())[:6]]
 if kind == "with":

@@ -1,41 +1,5 @@
-"""The one file that `feast apply` scans: imports from the installed package, no logic."""
+"""The one file that `feast apply` scans: all that the installed package defines."""
 
-from feature_repo.definitions.fraud import (
-    customer,
-    customer_profile,
-    customer_windows,
-    fraud_v1,
-    fraud_v2,
-    terminal,
-    terminal_profile,
-    terminal_windows,
-    transaction_features,
-    transaction_profile,
-)
-from feature_repo.definitions.fraud_daily import (
-    customer_daily,
-    customer_verdicts_daily,
-    fraud_daily_v1,
-    terminal_daily,
-    terminal_verdicts_daily,
-    transaction_to_daily,
-)
+from feature_repo.discovery import feast_objects
 
-__all__ = [
-    "customer",
-    "customer_daily",
-    "customer_profile",
-    "customer_verdicts_daily",
-    "customer_windows",
-    "fraud_daily_v1",
-    "fraud_v1",
-    "fraud_v2",
-    "terminal",
-    "terminal_daily",
-    "terminal_profile",
-    "terminal_verdicts_daily",
-    "terminal_windows",
-    "transaction_features",
-    "transaction_profile",
-    "transaction_to_daily",
-]
+globals().update(feast_objects())

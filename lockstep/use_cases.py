@@ -30,7 +30,7 @@ def load_use_case(package: str, name: str, *, entry: str) -> ModuleType:
     >>> load_use_case("lockstep.jobs.ingest", "fraud", entry="ingest_spec").__name__
     'lockstep.jobs.ingest.fraud'
     """
-    names = _module_names(package)
+    names = use_case_names(package)
     if name in names:
         module = importlib.import_module(f"{package}.{name}")
         if hasattr(module, entry):
@@ -38,7 +38,8 @@ def load_use_case(package: str, name: str, *, entry: str) -> ModuleType:
     raise UseCaseError.unknown(name, _use_cases(package, names, entry))
 
 
-def _module_names(package: str) -> list[str]:
+def use_case_names(package: str) -> list[str]:
+    """The modules of a package, none of which is imported for it."""
     paths = importlib.import_module(package).__path__
     return [module.name for module in pkgutil.iter_modules(paths)]
 

@@ -47,7 +47,8 @@ class Refusal:
 class CacheState:
     """What serves now. `problem` is why the registry could not be asked the last time.
 
-    `answered` is the last request for a reload that was seen to.
+    `answered` is the last request for a reload that was seen to; `is_unregistered`, that the
+    registry has no champion.
     """
 
     champion: Cached | None = None
@@ -56,6 +57,7 @@ class CacheState:
     problem: str | None = None
     checked: datetime | None = None
     answered: int = 0
+    is_unregistered: bool = False
 
 
 @dataclass(frozen=True)

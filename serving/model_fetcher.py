@@ -59,7 +59,14 @@ class ModelFetcher:
         """Looks at the registry once; the state that workers see afterwards."""
         cache = ModelCache.under(self._settings.models_dir, use_case)
         asked, before = cache.asked(), cache.state()
-        state = replace(before, refused=(), problem=None, answered=asked, checked=self._now())
+        state = replace(
+            before,
+            refused=(),
+            problem=None,
+            answered=asked,
+            checked=self._now(),
+            is_unregistered=False,
+        )
         self._refused[use_case].look()
         if asked > before.answered:
             self._refused[use_case].forget()
@@ -71,7 +78,8 @@ class ModelFetcher:
                 state = replace(state, problem=str(error), refused=before.refused)
                 break
             except NoModelError as error:
-                state = state if alias == CHALLENGER else replace(state, problem=str(error))
+                if alias == CHAMPION:
+                    state = replace(state, problem=str(error), is_unregistered=True)
             if found is not None and why is not None:
                 refusal = Refusal(alias, found.version, why)
                 state, found = replace(state, refused=(*state.refused, refusal)), None

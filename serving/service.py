@@ -71,14 +71,23 @@ class Services:
         return missing
 
     def why_not_started(self) -> dict[str, LockstepError]:
-        """The use cases of which no model was ever loaded, and why."""
-        missing = {}
+        """The use cases of which no model was ever loaded, and why.
+
+        Where another has one, those are not missed of which nobody registered a model.
+        """
+        missing: dict[str, LockstepError] = {}
         for name, service in self.by_name.items():
             try:
                 service.models.current()
             except LockstepError as error:
                 missing[name] = error
-        return missing
+        if len(missing) == len(self.by_name):
+            return missing
+        return {
+            name: error
+            for name, error in missing.items()
+            if not self.by_name[name].models.state.is_unregistered
+        }
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:

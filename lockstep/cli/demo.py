@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -11,20 +11,22 @@ if TYPE_CHECKING:
     import polars as pl
 
     from lockstep.cli.demo_parts.api import Api
+    from lockstep.contract.scored_events import ScoredEvents
     from lockstep.settings import Settings
 
-_START = datetime(2018, 4, 1, tzinfo=UTC)
 _CUTS = 6
 
 
 def demo(
-    customers: Annotated[int, typer.Option(help="Cards to simulate.", min=10)] = 1000,
-    terminals: Annotated[int, typer.Option(help="Terminals to simulate.", min=10)] = 2000,
-    days: Annotated[int, typer.Option(help="Days of transactions.", min=40)] = 120,
+    context: typer.Context,
+    use_case: Annotated[str, typer.Option(help="Whose way to go.")] = "fraud",
     requests: Annotated[int, typer.Option(help="Predictions to ask for.", min=_CUTS)] = 1200,
-    seed: Annotated[int, typer.Option(help="Seed of the simulation and of the model.")] = 7,
+    seed: Annotated[int, typer.Option(help="Seed of the data and of the model.")] = 7,
 ) -> None:
-    """Takes card fraud from raw transactions to served scores, then compares both sides."""
+    """Takes generated data from raw rows to served scores, then compares both sides.
+
+    Further options are those of `lockstep generate USE_CASE`, such as --days.
+    """
     import os
 
     from lockstep.cli.demo_parts.commands import lockstep, shown
@@ -32,72 +34,88 @@ def demo(
     from lockstep.lake.lake import Lake
     from lockstep.settings import Settings
     from lockstep.stores.embedded_redis import embedded_redis
+    from lockstep.use_cases import load_use_case
 
+    contract = load_use_case("lockstep.contract", use_case, entry="SCORED_EVENTS")
     settings = Settings()
     prepare(settings.home_dir, Lake.at(settings.lake))
-    raw = settings.home_dir / "raw" / "fraud.parquet"
-    size = ("--customers", str(customers), "--terminals", str(terminals), "--days", str(days))
-    with shown("1. Simulate card transactions after the Fraud Detection Handbook"):
-        lockstep("generate", "fraud", *size, "--seed", str(seed), "--out", str(raw))
-    with shown("2. Validate them into the lake"):
-        lockstep("ingest", "fraud", "--from", str(raw))
-    with shown("3. Build the windows of customers and terminals as step functions"):
-        lockstep("build", "fraud")
+    raw = str(settings.home_dir / "raw" / f"{use_case}.parquet")
+    with shown("1. Generate raw data"):
+        lockstep("generate", use_case, *context.args, "--seed", str(seed), "--out", raw)
+    with shown("2. Validate it into the lake"):
+        lockstep("ingest", use_case, "--from", raw)
+    with shown("3. Build the windows as step functions"):
+        lockstep("build", use_case)
     with embedded_redis(data_dir=settings.home_dir / "redis") as url:
         os.environ["REDIS_URL"] = url
-        _learn_and_serve(settings, _START + timedelta(days=days), requests, seed)
+        _learn_and_serve(settings, use_case, contract.SCORED_EVENTS, requests, seed)
 
 
-def _learn_and_serve(settings: Settings, end: datetime, requests: int, seed: int) -> None:
+def _learn_and_serve(
+    settings: Settings, use_case: str, events: ScoredEvents, requests: int, seed: int
+) -> None:
     from lockstep.cli.demo_parts.api import serving
     from lockstep.cli.demo_parts.commands import feast, indented, lockstep, shown
     from lockstep.cli.demo_parts.proof import prove
+    from lockstep.cli.demo_parts.requests import cuts_at_the_end
+    from lockstep.lake.lake import Lake
 
-    cuts = [end - timedelta(hours=12 * (k + 1)) for k in reversed(range(_CUTS))]
+    first, cuts = cuts_at_the_end(Lake.at(settings.lake), events, _CUTS)
     # The API starts now and is ready once there is a model: its imports overlap with training.
     with serving(settings.home_dir / "serve.log") as api:
         with shown("4. Register the feature definitions with Feast"):
             typer.echo(indented(feast(settings.feature_repo_dir, "apply")))
         with shown("5. Train on what was known before the first cut"):
-            lockstep("train", "fraud", "--as-of", cuts[0].isoformat(), "--seed", str(seed))
+            lockstep("train", use_case, "--as-of", cuts[0].isoformat(), "--seed", str(seed))
+        asked, answers = [], list[dict[str, Any]]()
         with shown(f"6. Materialise to Redis at {_CUTS} cuts and predict after each"):
-            transactions, answers = _predict_after(settings, api, cuts, requests // _CUTS)
+            for cut in cuts:
+                interval = (first.isoformat(), cut.isoformat())
+                feast(settings.feature_repo_dir, "materialize", *interval)
+                rows, told = _predicted(settings, api, use_case, events, cut, requests // _CUTS)
+                asked.append(rows)
+                answers += told
+                typer.echo(f"  {len(answers):,} predictions over HTTP so far")
         with shown("7. Recompute the served features from the lake"):
-            proof = prove(settings, transactions, answers)
+            proof = prove(settings, use_case, _all(asked), answers)
     _report(settings, proof, answers)
 
 
-def _predict_after(
-    settings: Settings, api: Api, cuts: list[datetime], count: int
+def _predicted(
+    settings: Settings,
+    api: Api,
+    use_case: str,
+    events: ScoredEvents,
+    cut: datetime,
+    count: int,
 ) -> tuple[pl.DataFrame, list[dict[str, Any]]]:
-    import polars as pl
-
-    from lockstep.cli.demo_parts.commands import feast
-    from lockstep.cli.demo_parts.requests import bodies, transactions_after
+    from lockstep.cli.demo_parts.requests import bodies, events_after
     from lockstep.cli.errors import DemoError
     from lockstep.lake.lake import Lake
 
-    sent: list[pl.DataFrame] = []
-    answers: list[dict[str, Any]] = []
-    for cut in cuts:
-        start, stop = _START.isoformat(), cut.isoformat()
-        feast(settings.feature_repo_dir, "materialize", start, stop)
-        api.wait_until_ready()
-        sent.append(transactions_after(Lake.at(settings.lake), cut, count))
-        if sent[-1].height < count:
-            raise DemoError.too_few(sent[-1].height, count, cut)
-        answers += api.post("/v1/fraud/predict", bodies(sent[-1]))
-        typer.echo(f"  {len(answers):,} predictions over HTTP so far")
-    return pl.concat(sent), answers
+    api.wait_until_ready()
+    rows = events_after(Lake.at(settings.lake), events, cut, count)
+    if rows.is_empty():
+        raise DemoError.no_events(events.table, cut)
+    return rows, list(api.post(f"/v1/{use_case}/predict", bodies(events, rows)))
+
+
+def _all(frames: list[pl.DataFrame]) -> pl.DataFrame:
+    import polars as pl
+
+    return pl.concat(frames)
 
 
 def _report(settings: Settings, proof: Any, answers: list[dict[str, Any]]) -> None:
+    from collections import Counter
+
     from lockstep.cli.errors import DemoError
 
-    blocked = sum(answer["decision"] == "block" for answer in answers)
+    decisions = Counter(answer["decision"] for answer in answers)
+    told = ", ".join(f"{count:,} {decision}" for decision, count in decisions.most_common())
     typer.echo(
-        f"  {proof.rows:,} predictions, {blocked:,} blocked; {proof.at_cut:,} pairs had moved on "
-        "since their cut and were compared there"
+        f"  {proof.rows:,} predictions: {told}; {proof.at_cut:,} rows had moved on since their "
+        "cut and were compared there"
     )
     typer.echo(f"  {proof.comparison.both_null:,} values were null on both sides")
     typer.secho(f"  {proof.comparison}", bold=True)

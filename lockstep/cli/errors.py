@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import datetime
 from pathlib import Path
 
@@ -23,6 +24,25 @@ class UsageError(LockstepError):
     @classmethod
     def other_zone(cls, option: str, text: str) -> UsageError:
         return cls(f"{option} {text!r} is not UTC", next_step="convert it and end it with Z")
+
+
+class OptionError(LockstepError):
+    """An option that a use case does not have, or a value that is none of its."""
+
+    @classmethod
+    def unknown(cls, name: str, known: Iterable[str]) -> OptionError:
+        flags = ", ".join(_flag(one) for one in known) or "no options of its own"
+        return cls(f"there is no option {_flag(name)} here", next_step=f"known are {flags}")
+
+    @classmethod
+    def no_flag(cls, text: str) -> OptionError:
+        return cls(f"{text!r} is no option", next_step="write --name value")
+
+    @classmethod
+    def bad_value(cls, name: str, text: str, kind: type) -> OptionError:
+        wanted = {"int": "a whole number", "float": "a number", "date": "a day, like 2018-04-01"}
+        expected = wanted.get(kind.__name__, "text")
+        return cls(f"{_flag(name)} is {text!r}", next_step=f"give it {expected}")
 
 
 class SettingsError(LockstepError):
@@ -68,15 +88,18 @@ class DemoError(LockstepError):
         return cls(f"POST {path} answered {status}: {answer[:500]}", next_step="mend what it names")
 
     @classmethod
-    def too_few(cls, got: int, asked: int, cut: datetime) -> DemoError:
+    def no_events(cls, table: str, cut: datetime) -> DemoError:
         return cls(
-            f"there are {got:,} transactions after {cut:%Y-%m-%d %H:%M}, asked for {asked:,}",
-            next_step="simulate more customers, or ask for fewer --requests",
+            f"{table} has nothing after {cut:%Y-%m-%d %H:%M}", next_step="generate more of it"
         )
 
     @classmethod
     def mismatches(cls, summary: str) -> DemoError:
         return cls(summary, next_step="this is a fault of Lockstep: please report it")
+
+
+def _flag(name: str) -> str:
+    return f"--{name.replace('_', '-')}"
 
 
 def _place(location: tuple[int | str, ...]) -> str:

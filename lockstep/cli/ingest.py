@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 
 def ingest(
+    context: typer.Context,
     use_case: Annotated[str, typer.Argument(help="Whose data, such as 'fraud'.")],
     source: Annotated[
         str,
@@ -24,10 +25,6 @@ def ingest(
             help="Parquet, CSV or header-less text, or a folder of such; a path or s3://.",
         ),
     ],
-    label_delay_days: Annotated[
-        int | None,
-        typer.Option(help="Days until a label is known.", show_default="the use case's, fraud: 7"),
-    ] = None,
     max_rejected_share: Annotated[
         float,
         typer.Option(min=0, max=1, help="Refuse a source with a larger share of bad rows."),
@@ -36,9 +33,13 @@ def ingest(
         Literal["local", "spark"], typer.Option(help="Spark is for what one machine cannot do.")
     ] = "local",
 ) -> None:
-    """Checks FILE and adds its rows to the lake; bad rows go to a side table with the reason."""
+    """Checks FILE and adds its rows to the lake; bad rows go to a side table with the reason.
+
+    Further options are the use case's own, such as --label-delay-days.
+    """
     from rich.console import Console
 
+    from lockstep.cli.own_options import called_with
     from lockstep.cli.progress import progress_shown
     from lockstep.jobs.ingest.rejected import RejectedTable
     from lockstep.jobs.ingest.run import ingest as run
@@ -48,7 +49,7 @@ def ingest(
     from lockstep.use_cases import load_use_case
 
     module = load_use_case("lockstep.jobs.ingest", use_case, entry="ingest_spec")
-    spec = module.ingest_spec(label_delay_days=label_delay_days)
+    spec = called_with(module.ingest_spec, context.args)
     lake = Lake.at(Settings().lake)
     lake.preflight()
     with progress_shown() as progress:

@@ -26,6 +26,7 @@ from lockstep.cli import (
     train,
 )
 from lockstep.cli.errors import FileSystemError, SettingsError
+from lockstep.cli.own_options import ANY_OPTIONS
 from lockstep.errors import LockstepError
 
 app = typer.Typer(
@@ -34,8 +35,8 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-app.command("generate")(generate.generate)
-app.command("ingest")(ingest.ingest)
+app.command("generate", context_settings=ANY_OPTIONS)(generate.generate)
+app.command("ingest", context_settings=ANY_OPTIONS)(ingest.ingest)
 app.command("apply")(apply.apply)
 app.command("build")(build.build)
 app.command("train")(train.train)
@@ -45,7 +46,7 @@ app.command("backtest")(backtest.backtest)
 app.command("score")(score.score)
 app.command("compile")(compile.compile_definitions)
 app.command("serve")(serve.serve)
-app.command("demo")(demo.demo)
+app.command("demo", context_settings=ANY_OPTIONS)(demo.demo)
 app.add_typer(lake.app, name="lake")
 app.add_typer(keys.app, name="keys")
 app.add_typer(redis.app, name="redis")

@@ -117,14 +117,33 @@ class LockstepComputeEngine(ComputeEngine):  # type: ignore[misc]  # Feast ships
         tasks: MaterializationTask | list[MaterializationTask],
         **_: Any,
     ) -> list[MaterializationJob]:
-        """A job for each task: done, or in ERROR with its exception, which Feast then raises."""
+        """A job for each task: done, or in ERROR with its exception, which Feast then raises.
+
+        A view whose steps were never built is passed over with a warning where another of the
+        tasks has some: a project need not use all that is defined.
+        """
         tasks = [tasks] if isinstance(tasks, MaterializationTask) else tasks
+        unbuilt = {t.feature_view.name for t in tasks if self._is_unbuilt(t.feature_view)}
+        # Nothing at all is rather another lake than a project without data.
+        passed = unbuilt if len(unbuilt) < len(tasks) else set()
         with ThreadPoolExecutor(_VIEWS_AT_ONCE) as pool:
-            outcomes = list(pool.map(self._outcome, tasks))
-        return [
-            self._job(registry, task, outcome)
-            for task, outcome in zip(tasks, outcomes, strict=True)
-        ]
+            chosen = [task for task in tasks if task.feature_view.name not in passed]
+            outcomes = dict(
+                zip(
+                    (t.feature_view.name for t in chosen),
+                    pool.map(self._outcome, chosen),
+                    strict=True,
+                )
+            )
+        return [self._job(registry, task, outcomes.get(task.feature_view.name)) for task in tasks]
+
+    def _is_unbuilt(self, view: FeatureView) -> bool:
+        try:
+            table = ViewTable(view, lake_of(self.repo_config)).table
+            return is_step_function(view) and not table.exists()
+        except LockstepError:
+            # It is said, view by view, when they are read.
+            return False
 
     def _outcome(self, task: MaterializationTask) -> LedgerRow | LockstepError:
         try:
@@ -133,9 +152,16 @@ class LockstepComputeEngine(ComputeEngine):  # type: ignore[misc]  # Feast ships
             return error
 
     def _job(
-        self, registry: BaseRegistry, task: MaterializationTask, outcome: LedgerRow | LockstepError
+        self,
+        registry: BaseRegistry,
+        task: MaterializationTask,
+        outcome: LedgerRow | LockstepError | None,
     ) -> MaterializationJob:
         job_id = f"{task.feature_view.name}-{task.start_time}-{task.end_time}"
+        if outcome is None:
+            logger.warning("%s: never built, so not materialised", task.feature_view.name)
+            # Feast puts the view's state back, and raises nothing where there is no exception.
+            return LocalMaterializationJob(job_id, MaterializationJobStatus.ERROR)
         if isinstance(outcome, LockstepError):
             return LocalMaterializationJob(job_id, MaterializationJobStatus.ERROR, outcome)
         start = min(task.start_time, outcome.covered_end)

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
+from feature_repo.discovery import feast_objects
 from feature_repo.store import open_feature_store
 from feature_repo.windows.fraud import CUSTOMER_WINDOWS, TERMINAL_WINDOWS
 from lockstep.lake.lake import Lake
@@ -52,12 +53,10 @@ def make_project(folder: Path) -> Settings:
 
 
 def apply_definitions(settings: Settings, *, daily: bool = True) -> FeatureStore:
-    """The store after `feast apply`; without `daily`, of the views that `write_steps` fills."""
-    from feature_repo import feast_objects
-
+    """The store after fraud is applied; without `daily`, of the views that `write_steps` fills."""
     store = open_feature_store(settings)
-    names = [name for name in feast_objects.__all__ if daily or not _UNFILLED.search(name)]
-    store.apply([getattr(feast_objects, name) for name in names])
+    found = feast_objects("fraud").items()
+    store.apply([value for name, value in found if daily or not _UNFILLED.search(name)])
     return store
 
 

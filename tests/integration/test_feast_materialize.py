@@ -7,6 +7,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 from feast import FeatureStore
+from feast.feature_view import FeatureViewState
 from feast_project import (
     COUNT,
     HOUR,
@@ -25,6 +26,7 @@ from materialized import horizon, online, watermark
 from redis import Redis
 
 from lockstep.contract.clock import FixedClock
+from lockstep.lake.lake import Lake
 from lockstep.settings import Settings
 from lockstep.stores.errors import MaterializeError, SourceError, StoreUnavailableError
 
@@ -144,6 +146,20 @@ def test_a_table_that_was_not_built_is_an_error(tmp_path: Path) -> None:
     other = apply_definitions(make_project(tmp_path / "empty"), daily=False)
     with pytest.raises(SourceError, match="run `lockstep build`"):
         other.materialize(T0, T0 + HOUR)
+
+
+def test_a_view_that_was_never_built_is_passed_over_where_others_were(
+    fraud: FeatureStore, handwritten: Settings, caplog: pytest.LogCaptureFixture
+) -> None:
+    table = Lake.at(handwritten.lake).table("fraud/terminal_windows")
+    table.drop_days(table.days())
+    (Path(handwritten.lake) / "fraud/terminal_windows").rename(Path(handwritten.lake) / "gone")
+    fraud.materialize(T0, T0 + 40 * HOUR)
+    assert online(fraud, [1])["values"] == [20]
+    assert watermark(fraud) == T0 + 40 * HOUR
+    assert watermark(fraud, "terminal_windows") is None
+    assert "terminal_windows: never built, so not materialised" in caplog.messages
+    assert fraud.get_feature_view("terminal_windows").state != FeatureViewState.MATERIALIZING
 
 
 def test_redis_that_is_down_leaves_the_watermark(

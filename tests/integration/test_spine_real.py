@@ -16,7 +16,8 @@ from feature_repo.windows.fraud import CUSTOMER_WINDOWS, TERMINAL_WINDOWS
 from lockstep.cli.demo_parts.api import Api, serving
 from lockstep.cli.demo_parts.commands import feast, lockstep
 from lockstep.cli.demo_parts.proof import prove
-from lockstep.cli.demo_parts.requests import bodies, transactions_after
+from lockstep.cli.demo_parts.requests import bodies, events_after
+from lockstep.contract.fraud import SCORED_EVENTS
 from lockstep.lake.lake import Lake
 from lockstep.parity.compare import recompute_at
 from lockstep.settings import Settings
@@ -54,11 +55,11 @@ def api(settings: Settings) -> Iterator[Api]:
 
 @pytest.fixture(scope="module")
 def transactions(settings: Settings) -> pl.DataFrame:
-    return transactions_after(Lake.at(settings.lake), CUT, REQUESTED)
+    return events_after(Lake.at(settings.lake), SCORED_EVENTS, CUT, REQUESTED)
 
 
 def served(api: Api, transactions: pl.DataFrame) -> list[dict[str, Any]]:
-    return list(api.post("/v1/fraud/predict", bodies(transactions)))
+    return list(api.post("/v1/fraud/predict", bodies(SCORED_EVENTS, transactions)))
 
 
 def moved(settings: Settings, transactions: pl.DataFrame) -> pl.Series:
@@ -81,7 +82,7 @@ def test_before_the_next_step_served_equals_the_join_at_t(
     assert still.height == 200
     assert still.select("customer_id", "terminal_id").is_unique().all()
     answers = served(api, still)
-    proof = prove(settings, still, answers)
+    proof = prove(settings, "fraud", still, answers)
     assert proof.at_cut == 0
     assert proof.comparison.compared == 200 * 25
     assert proof.comparison.mismatches == ()
@@ -92,7 +93,7 @@ def test_pairs_that_moved_on_equal_the_join_at_the_cut(
     settings: Settings, api: Api, transactions: pl.DataFrame
 ) -> None:
     later = transactions.filter(moved(settings, transactions))
-    proof = prove(settings, later, served(api, later))
+    proof = prove(settings, "fraud", later, served(api, later))
     assert proof.at_cut == proof.rows == later.height > 0
     assert proof.comparison.mismatches == ()
 
@@ -108,7 +109,7 @@ def test_a_value_altered_in_redis_is_found(
         kept = redis.hgetall(keys[victim])
         redis.hset(keys[victim], mapping=redis.hgetall(keys[other]))
         try:
-            proof = prove(settings, still, served(api, still))
+            proof = prove(settings, "fraud", still, served(api, still))
         finally:
             redis.hset(keys[victim], mapping=kept)
     touched = {still["customer_id"][m.row] for m in proof.comparison.mismatches}
@@ -123,7 +124,7 @@ def _key_of(redis: Any, customer: int) -> bytes:
 
 
 def test_an_unknown_customer_scores_and_says_so(api: Api, transactions: pl.DataFrame) -> None:
-    body = bodies(transactions.head(1))[0] | {"customer_id": 10**9}
+    body = bodies(SCORED_EVENTS, transactions.head(1))[0] | {"customer_id": 10**9}
     (answer,) = api.post("/v1/fraud/predict", [body])
     assert 0 <= answer["score"] <= 1
     windows = {n: f for n, f in answer["features"].items() if n.startswith("customer_")}

@@ -45,8 +45,12 @@ def feast(repo: Path, *arguments: str) -> str:
 
     _announce("feast", arguments)
     with Console(stderr=True).status(f"feast {arguments[0]}"), _inside(repo):
+        import logging
+
         from feast.cli.cli import cli
 
+        # MLflow lets everybody's notes through, once it has been imported.
+        logging.getLogger("lockstep").setLevel(logging.WARNING)
         printed = StringIO()
         with redirect_stdout(printed), redirect_stderr(printed):
             cli(["--log-level", "WARNING", *arguments], standalone_mode=False)

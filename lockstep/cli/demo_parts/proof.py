@@ -10,6 +10,7 @@ import polars as pl
 
 from lockstep.parity.compare import Comparison, compare
 from lockstep.settings import Settings
+from lockstep.use_cases import load_use_case
 from lockstep.windows.spec import EVENT_TIMESTAMP
 
 
@@ -23,30 +24,26 @@ class Proof:
 
 
 def prove(
-    settings: Settings, transactions: pl.DataFrame, answers: Sequence[dict[str, Any]]
+    settings: Settings, use_case: str, rows: pl.DataFrame, answers: Sequence[dict[str, Any]]
 ) -> Proof:
-    """The served features of `answers` against the offline join for `transactions`."""
-    from feature_repo.definitions.fraud import fraud_v1
+    """The served features of `answers`, all by one model, against the offline join for `rows`."""
     from feature_repo.store import open_feature_store
-    from feature_repo.windows.fraud import WINDOW_SPECS
     from lockstep.lake.lake import Lake
     from lockstep.parity.recompute import recompute
 
-    lake = Lake.at(settings.lake)
-    read = {projection.name for projection in fraud_v1.feature_view_projections}
-    tables = [(s, lake.table(s.table).scan()) for s in WINDOW_SPECS if s.name in read]
-    store = open_feature_store(settings)
-    recomputed = recompute(store, fraud_v1.name, transactions, tables)
-    features = [
-        feature.name
-        for projection in fraud_v1.feature_view_projections
-        for feature in projection.features
-    ]
+    store, lake = open_feature_store(settings), Lake.at(settings.lake)
+    (service,) = {answer["model"]["feature_service"] for answer in answers}
+    views = store.get_feature_service(service).feature_view_projections
+    windows = load_use_case("feature_repo.windows", use_case, entry="WINDOW_SPECS")
+    read = {projection.name for projection in views}
+    tables = [(s, lake.table(s.table).scan()) for s in windows.WINDOW_SPECS if s.name in read]
+    recomputed = recompute(store, service, rows, tables)
+    features = list(answers[0]["features"])
     served = pl.DataFrame(
         {
             name: pl.Series([answer["features"][name]["value"] for answer in answers], strict=True)
             for name in features
         }
     )
-    at_cut = (recomputed[EVENT_TIMESTAMP] != transactions[EVENT_TIMESTAMP]).sum()
+    at_cut = (recomputed[EVENT_TIMESTAMP] != rows[EVENT_TIMESTAMP]).sum()
     return Proof(compare(served, recomputed, features), len(answers), int(at_cut))

@@ -1,45 +1,60 @@
-"""Which transactions the demo has scored: the first ones after each cut."""
+"""Which events the demo has scored: the first ones after each cut."""
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import polars as pl
 
+from lockstep.contract.scored_events import ScoredEvents
 from lockstep.lake.facts import live_rows, scan_facts
 from lockstep.lake.lake import Lake
+from lockstep.parity.compare import CUT
 from lockstep.windows.spec import EVENT_TIMESTAMP
 
-KEYS = ("customer_id", "terminal_id")
+_TIME = pl.Datetime("us", "UTC")
+# Of all the time, as much is at its end for predictions.
+_SHARE = 1 / 40
+_MINUTE = timedelta(minutes=1)
 
 
-def transactions_after(lake: Lake, cut: datetime, count: int) -> pl.DataFrame:
-    """The first `count` transactions after `cut`, in time order, with what a caller knows."""
-    table = lake.table("fraud/transactions")
-    live = live_rows(scan_facts(table), ["transaction_id"])
-    later = live.filter(pl.col(EVENT_TIMESTAMP) > cut)
+def cuts_at_the_end(
+    lake: Lake, events: ScoredEvents, count: int
+) -> tuple[datetime, list[datetime]]:
+    """The midnight before the first event, and so many instants, evenly spaced, near the last."""
+    table = lake.table(events.table)
+    days = table.days()
+    first = datetime.combine(days[0], datetime.min.time(), UTC)
+    end = _whole_minute(table.coverage_end() + _MINUTE)
+    distance = (end - first) * _SHARE / count
+    return first, [_whole_minute(end - (k + 1) * distance) for k in reversed(range(count))]
+
+
+def events_after(lake: Lake, events: ScoredEvents, cut: datetime, count: int) -> pl.DataFrame:
+    """The first `count` events after `cut`, in time order, with what a caller knows."""
+    table = lake.table(events.table)
+    live = live_rows(scan_facts(table), [events.row_id])
     time = pl.col(EVENT_TIMESTAMP)
-    return table.collect(
-        later.sort(EVENT_TIMESTAMP, "transaction_id")
-        .head(count)
-        .select("transaction_id", *KEYS, EVENT_TIMESTAMP, "amount_cents")
-        .with_columns(transaction_time_us=time.to_physical(), cut=pl.lit(cut, time_type()))
+    later = live.filter(time > cut).sort(EVENT_TIMESTAMP, events.row_id).head(count)
+    known = (events.row_id, *events.entity_keys, EVENT_TIMESTAMP, *events.request_columns)
+    asked = later.select(*known).with_columns(
+        time.to_physical().alias(events.time_column), pl.lit(cut, _TIME).alias(CUT)
     )
+    return table.collect(asked)
 
 
-def time_type() -> pl.Datetime:
-    """The type of every time in the lake."""
-    return pl.Datetime("us", "UTC")
-
-
-def bodies(transactions: pl.DataFrame) -> list[dict[str, Any]]:
-    """The request bodies of `POST /v1/fraud/predict`."""
+def bodies(events: ScoredEvents, rows: pl.DataFrame) -> list[dict[str, Any]]:
+    """The request bodies of `POST /v1/<use case>/predict`."""
+    known = (*events.entity_keys, *events.request_columns)
     return [
         {
-            **{key: row[key] for key in KEYS},
-            "amount_cents": row["amount_cents"],
+            **{name: row[name] for name in known},
             "event_timestamp": row[EVENT_TIMESTAMP].isoformat(),
         }
-        for row in transactions.iter_rows(named=True)
+        for row in rows.iter_rows(named=True)
     ]
+
+
+def _whole_minute(instant: datetime) -> datetime:
+    return instant.replace(second=0, microsecond=0)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from pathlib import Path
 
 from lockstep.errors import LockstepError
@@ -14,16 +13,6 @@ class GenerateError(LockstepError):
     @classmethod
     def out_of_range(cls, option: str, got: object, expected: str) -> GenerateError:
         return cls(f"{option} is {got}, expected {expected}", next_step=f"change --{option}")
-
-    @classmethod
-    def unknown_options(
-        cls, use_case: str, unknown: Iterable[str], known: Iterable[str]
-    ) -> GenerateError:
-        flags = ", ".join(f"--{name.replace('_', '-')}" for name in sorted(unknown))
-        return cls(
-            f"`generate {use_case}` takes no {flags}",
-            next_step=f"leave it out; it takes {', '.join(sorted(known))}",
-        )
 
     @classmethod
     def not_a_file(cls, path: Path) -> GenerateError:

@@ -16,7 +16,7 @@ from pydantic import ValidationError
 
 from serving.batches import PART_ROWS, Batches
 from serving.errors import RejectedStatusError, ServingError, TooManyRowsError
-from serving.fraud import FraudRequest
+from serving.use_cases.fraud import FraudRequest
 from serving.schemas import PredictRequest
 
 NOW = datetime(2018, 8, 1, tzinfo=UTC)

@@ -13,7 +13,7 @@ from pydantic import ValidationError
 from lockstep.contract.fraud import SCORED_EVENTS
 from lockstep.jobs.ingest.fraud import MAX_AMOUNT_CENTS
 from lockstep.windows.microseconds import microseconds
-from serving.fraud import MOST_CENTS, FraudPrediction, FraudRequest
+from serving.use_cases.fraud import MOST_CENTS, FraudPrediction, FraudRequest
 
 _IDS = st.integers(0, 2**63 - 1)
 
