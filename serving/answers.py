@@ -11,7 +11,9 @@ from typing import Any
 import msgspec
 import numpy as np
 
+from lockstep.contract.targets import QuantileTarget
 from serving.errors import ServingError
+from serving.outcomes import outcomes
 from serving.plan import PlannedFeature
 from serving.rows import Asked, Read, Scored
 from serving.schemas import PredictRequest
@@ -42,11 +44,10 @@ class Answers:
         self, askings: Sequence[Asking], scored: Scored
     ) -> list[Document | ServingError]:
         """The documents of `Prediction`, or why a row was refused, in the order of the rows."""
-        predictor, events = self.scorer.served.predictor, self.use_case.events
-        threshold, own_fields = predictor.artefact.threshold, self.use_case.own_fields
+        target, own_fields = self.scorer.served.predictor.artefact.target, self.use_case.own_fields
         model = msgspec.Raw(msgspec.json.encode(self.model))
         flags = self.scorer.policy.flags(scored.read.codes[:, self.scorer.listed_stored])
-        scores = scored.scores.tolist()
+        told = outcomes(target, self.use_case.events, scored)
         features = self.scorer.model_json.rows(scored.read)
         return [
             scored.refused.get(row)
@@ -54,9 +55,7 @@ class Answers:
                 **own_fields(asking.request),
                 "request_id": asking.request_id,
                 "event_timestamp": asking.t,
-                "score": scores[row],
-                "decision": events.decision(predictor.is_positive(scores[row])),
-                "threshold": threshold,
+                **told[row],
                 "model": model,
                 "flags": flags.get(row, ()),
                 "features": features[row],
@@ -122,8 +121,11 @@ def _words(feature: PlannedFeature, value: float | int | None, contribution: flo
     return f"{what} is {shown}: {'raises' if contribution > 0 else 'lowers'} the score"
 
 
-def shap_values(scorer: Scorer, read: Read) -> list[float]:
-    """SHAP values of the first row in the model's order, then the base; log-odds.
+def shap_values(scorer: Scorer, scored: Scored) -> list[float]:
+    """SHAP values of the first row in the model's order, then the base.
+
+    Log-odds of two classes. Of several classes those of the one that was decided for, of
+    quantiles those of the median, in the units that the model was fitted in.
 
     Source: Lundberg et al., Consistent individualized feature attribution (2018), as CatBoost
     computes it.
@@ -132,7 +134,11 @@ def shap_values(scorer: Scorer, read: Read) -> list[float]:
 
     predictor = scorer.served.predictor
     order = predictor.artefact.feature_order
-    pool = Pool(scorer.model_rows(read)[:1], feature_names=list(order))
+    pool = Pool(scorer.model_rows(scored.read)[:1], feature_names=list(order))
     found = predictor.model.get_feature_importance(pool, type="ShapValues", thread_count=1)
-    values: list[float] = np.asarray(found, np.float64)[0].tolist()
+    row = np.asarray(found, np.float64)[0]
+    target = predictor.artefact.target
+    if target.width > 1:
+        row = row[target.median if isinstance(target, QuantileTarget) else scored.decided[0]]
+    values: list[float] = row.tolist()
     return values

@@ -31,7 +31,7 @@ def served_rows(
     *,
     request_ids: Sequence[str],
     logged_us: int,
-    decisions: Sequence[str],
+    decisions: Sequence[str | None],
 ) -> ServedRows:
     """A batch as the log takes it."""
     artefact, read = served.predictor.artefact, scored.read
@@ -53,4 +53,5 @@ def served_rows(
         event_us=read.event_us,
         scores=scored.scores,
         decisions=decisions,
+        outputs=scored.outputs if artefact.target.width > 1 else None,
     )

@@ -88,7 +88,7 @@ def repeating(table: pa.Table) -> list[str]:
 
     Dictionaries for the others too took .6 times longer to write and a quarter more bytes.
     """
-    alone = {REQUEST_ID, "request_id", "score", "statuses"}
+    alone = {REQUEST_ID, "request_id", "score", "outputs", "statuses"}
     cells = (c for c in table.column_names if c not in alone and not c.endswith("__timestamp"))
     return [*cells, *(name for name in _STATUS_NAMES if "statuses" in table.column_names)]
 
@@ -141,12 +141,24 @@ class _Rows:
             "model_version": self._repeated("model_version", pa.int64()),
             "alias": self._repeated("alias", pa.string()),
             "fingerprint": self._repeated("fingerprint", pa.string()),
+            "outputs": self._outputs(),
             "score": pa.array(np.concatenate([rows.scores for rows in self._batches])),
             "threshold": self._repeated("threshold", pa.float64()),
             "decision": pa.array(self._listed("decisions"), pa.string()),
             "statuses": self._statuses(),
         }
         return pa.table(columns)
+
+    def _outputs(self) -> pa.Array:
+        """Null for models whose score is all that they answer."""
+        kind = pa.list_(pa.float64())
+        if all(rows.outputs is None for rows in self._batches):
+            return pa.nulls(len(self.request_ids), kind)
+        cells = [
+            [None] * len(rows) if rows.outputs is None else rows.outputs.tolist()
+            for rows in self._batches
+        ]
+        return pa.array(list(chain.from_iterable(cells)), kind)
 
     def _statuses(self) -> pa.Array:
         rows, width = self._codes.shape

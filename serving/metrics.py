@@ -25,7 +25,8 @@ _AGE_SECONDS = (1, 10, 60, 600, 3600, 7200, 21_600, 86_400, 172_800, 604_800)
 _ROWS = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024)
 # Another worker's scrape sees what is older than that.
 _COUNT_SECONDS = 0.2
-_SCORES = tuple(n / 20 for n in range(1, 20))
+# Probabilities; and decades, for what is estimated.
+_SCORES = (*(n / 20 for n in range(1, 21)), *(10.0**n for n in range(1, 10)))
 
 _PRESENT = STATUSES.index(FeatureStatus.PRESENT)
 
@@ -94,7 +95,7 @@ class Metrics:
             registry=registry,
         )
         self._loaded: dict[tuple[str, str], tuple[str, ...]] = {}
-        self._batches: list[tuple[str, str, Scored, Sequence[str]]] = []
+        self._batches: list[tuple[str, str, Scored, Sequence[str | None]]] = []
         self._seconds: dict[str, list[tuple[float, float]]] = {}
 
     def timed(self, use_case: str) -> Timer:
@@ -125,7 +126,9 @@ class Metrics:
             self._loaded[use_case, alias] = labels = (use_case, alias, *about)
             self._info.labels(*labels).set(1)
 
-    def scored(self, use_case: str, alias: str, scored: Scored, decisions: Sequence[str]) -> None:
+    def scored(
+        self, use_case: str, alias: str, scored: Scored, decisions: Sequence[str | None]
+    ) -> None:
         """Takes one batch; it is counted by `count`."""
         self._batches.append((use_case, alias, scored, decisions))
 
@@ -153,7 +156,7 @@ class Metrics:
             _observe_all(self._redis.labels(use_case), taken[:, 0])
             _observe_all(self._model.labels(use_case), taken[:, 1])
         batches, self._batches = self._batches, []
-        alike: dict[tuple[str, str, int], list[tuple[Scored, Sequence[str]]]] = {}
+        alike: dict[tuple[str, str, int], list[tuple[Scored, Sequence[str | None]]]] = {}
         for use_case, alias, scored, decisions in batches:
             # Batches of one model share the features that its plan lists.
             key = use_case, alias, id(scored.read.features)
@@ -164,11 +167,12 @@ class Metrics:
                 self._count_features(use_case, [scored.read for scored, _ in found])
 
     def _count_scores(
-        self, use_case: str, alias: str, found: Sequence[tuple[Scored, Sequence[str]]]
+        self, use_case: str, alias: str, found: Sequence[tuple[Scored, Sequence[str | None]]]
     ) -> None:
         scores = np.concatenate([scored.scores for scored, _ in found])
         _observe_all(self._score.labels(use_case, alias), scores)
         decided = Counted(decision for _, decisions in found for decision in decisions)
+        del decided[None]
         for decision, count in decided.items():
             self._decision.labels(use_case, alias, decision).inc(count)
 

@@ -47,8 +47,7 @@ class Refusal:
 class CacheState:
     """What serves now. `problem` is why the registry could not be asked the last time.
 
-    `answered` is the last request for a reload that was seen to; `is_unregistered`, that the
-    registry has no champion.
+    `answered` is the last request for a reload that was seen to.
     """
 
     champion: Cached | None = None
@@ -57,7 +56,12 @@ class CacheState:
     problem: str | None = None
     checked: datetime | None = None
     answered: int = 0
-    is_unregistered: bool = False
+
+    @property
+    def is_without_model(self) -> bool:
+        """Whether it was looked for a champion and there was none, not even one that is refused."""
+        is_refused = any(refusal.alias == "champion" for refusal in self.refused)
+        return self.checked is not None and self.champion is None and not is_refused
 
 
 @dataclass(frozen=True)

@@ -59,14 +59,7 @@ class ModelFetcher:
         """Looks at the registry once; the state that workers see afterwards."""
         cache = ModelCache.under(self._settings.models_dir, use_case)
         asked, before = cache.asked(), cache.state()
-        state = replace(
-            before,
-            refused=(),
-            problem=None,
-            answered=asked,
-            checked=self._now(),
-            is_unregistered=False,
-        )
+        state = replace(before, refused=(), problem=None, answered=asked, checked=self._now())
         self._refused[use_case].look()
         if asked > before.answered:
             self._refused[use_case].forget()
@@ -79,7 +72,7 @@ class ModelFetcher:
                 break
             except NoModelError as error:
                 if alias == CHAMPION:
-                    state = replace(state, problem=str(error), is_unregistered=True)
+                    state = replace(state, problem=str(error))
             if found is not None and why is not None:
                 refusal = Refusal(alias, found.version, why)
                 state, found = replace(state, refused=(*state.refused, refusal)), None
@@ -152,8 +145,8 @@ class ModelFetcher:
             return str(error)
         except LockstepError as error:
             return str(error)
-        scores = model.predictor.row_scores(example)
-        if not np.isfinite(scores).all():
+        outputs = model.predictor.row_outputs(example)
+        if not np.isfinite(outputs).all():
             return f"version {cached.version} has no finite score for its own input example"
         return None
 

@@ -143,7 +143,7 @@ class ModelStore:
     def _load(self, cached: Cached) -> Scorer:
         served, example = self._cache.load(cached)
         scorer = self._make(served, plan_for(served, self._services))
-        served.predictor.row_scores(example)
+        served.predictor.row_outputs(example)
         return scorer
 
     def _reason(self) -> LockstepError:

@@ -42,8 +42,14 @@ class Read:
 
 @dataclass(frozen=True)
 class Scored:
-    """The service's features of rows, and their scores; `refused` says why a row has none."""
+    """The service's features of rows, and what the model answers: (rows, width).
+
+    `scores` and `decided`, each (rows,), are what its target makes of that; `refused` says why
+    a row has none of it.
+    """
 
     read: Read
+    outputs: Floats
     scores: Floats
+    decided: NDArray[np.int64]
     refused: Mapping[int, ServingError]

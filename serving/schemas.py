@@ -96,27 +96,55 @@ class ServedBy(BaseModel):
     )
 
 
-class Prediction(BaseModel):
-    """A score, what it means, and every number that it came from."""
+class Answer(BaseModel):
+    """What every prediction says: by which model, and from which numbers."""
 
     request_id: str = Field(
         description="Made by the server; quote it when asking about a score.",
         examples=[_EXAMPLE_ID],
     )
     event_timestamp: datetime = Field(description="T, in UTC.", examples=["2018-08-01T12:30:00Z"])
-    score: float = Field(
-        ge=0, le=1, description="The probability of the positive class.", examples=[0.021]
-    )
-    decision: str = Field(description="What the score means at the threshold.")
-    threshold: float = Field(
-        ge=0, le=1, description="A score from here on is positive.", examples=[0.31]
-    )
     model: ServedBy
     flags: list[FeatureStatus] = Field(
         description="Statuses among the stored features that the service flags.",
         examples=[["NOT_FOUND"]],
     )
     features: dict[str, ServedFeature] = Field(description="By name, in the model's order.")
+
+
+class Prediction(Answer):
+    """A score, what it means, and every number that it came from."""
+
+    score: float = Field(
+        ge=0,
+        le=1,
+        description="The highest probability of what may be decided, the usual left out.",
+        examples=[0.021],
+    )
+    decision: str = Field(description="What the score means at the threshold.")
+    threshold: float = Field(
+        ge=0, le=1, description="From this score on something is decided.", examples=[0.31]
+    )
+
+
+class Classification(Prediction):
+    """The same with the probability of everything that may be decided."""
+
+    probabilities: dict[str, float] = Field(
+        description="By decision; they add up to 1.",
+        examples=[{"hold": 0.6, "buy": 0.25, "sell": 0.15}],
+    )
+
+
+class Estimate(Answer):
+    """A number with the interval that it is expected in."""
+
+    value: float = Field(description="The median of what is expected.", examples=[11_650_000.0])
+    low: float = Field(description="The lower end of the interval.", examples=[9_820_000.0])
+    high: float = Field(description="Its upper end.", examples=[13_400_000.0])
+    coverage: float = Field(
+        gt=0, lt=1, description="The share of cases that the interval is to hold.", examples=[0.9]
+    )
 
 
 class BatchRow(BaseModel):
@@ -132,7 +160,9 @@ class Reason(BaseModel):
     feature: str = Field(examples=["tx_amount_to_median_60d"])
     value: FeatureNumber = Field(examples=[7.2])
     contribution: float = Field(
-        description="SHAP value: what it adds to the log-odds of the positive class.",
+        description="SHAP value: what it adds to the model's raw output, which is the log-odds of "
+        "the positive class; of several classes that of the one decided for; of an estimate "
+        "the median, or its logarithm where the model was fitted on that.",
         examples=[1.83],
     )
     words: str = Field(
@@ -143,12 +173,12 @@ class Reason(BaseModel):
 class Explanation(BaseModel):
     """A prediction and why it came out so.
 
-    `base` and the contributions of all features add up to the score's log-odds.
+    `base` and the contributions of all features add up to the raw output.
     """
 
     prediction: Any
     base: float = Field(
-        description="The log-odds before any feature is looked at.", examples=[-6.1]
+        description="The raw output before any feature is looked at.", examples=[-6.1]
     )
     reasons: list[Reason] = Field(description="All features, the strongest first.")
 
@@ -164,7 +194,7 @@ class LoadedModel(ServedBy):
     """A model that is loaded."""
 
     alias: Literal["champion", "challenger"]
-    threshold: float = Field(ge=0, le=1)
+    threshold: float | None = Field(ge=0, le=1, description="Null where nothing is decided.")
     trained_as_of: datetime = Field(description="Up to which labels were known to the fit.")
 
 

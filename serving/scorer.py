@@ -61,9 +61,16 @@ class Scorer:
         stored = await self.read(asked)
         was_read = perf_counter()
         read = self._completed(stored, asked)
-        scores = self.model_scores(read)
+        outputs = self.served.predictor.row_outputs(self.model_rows(read))
         self.timed(was_read - started, perf_counter() - was_read)
-        return Scored(read, scores, dict(self._refusals(stored, read, asked.t_us)))
+        target = self.served.predictor.artefact.target
+        return Scored(
+            read,
+            outputs,
+            target.scores(outputs),
+            target.decided(outputs),
+            dict(self._refusals(stored, read, asked.t_us)),
+        )
 
     async def read(self, asked: Asked) -> Read:
         """What the online store holds for these entities at T.
@@ -77,10 +84,6 @@ class Scorer:
         ages = self._ages(vectors, asked.t_us)
         event_us = vectors.event_us.take(self._view_of_feature, axis=1)
         return Read(self.plan.stored, vectors.values, vectors.codes, ages, event_us)
-
-    def model_scores(self, read: Read) -> Floats:
-        """The scores of completed rows."""
-        return self.served.predictor.row_scores(self.model_rows(read))
 
     def model_rows(self, read: Read) -> Floats:
         """The model's features in its order."""

@@ -114,10 +114,12 @@ class ServedRows:
     """One batch that one model answered; a row a request.
 
     It is kept until it has been written: nobody may change its arrays, and they should not be
-    parts of larger ones. `threshold` is that of `decisions`. Times are microseconds UTC: `t_us`
-    is T, `logged_us` when it was answered, `event_us` (rows, features) the event time of the
-    step that was read, NO_TIME where there is none. `values` (rows, features) has NaN for null;
-    `codes` the statuses as positions in FeatureStatus; `ages` seconds, NaN where not known.
+    parts of larger ones. `threshold` is that of `decisions`, both None where nothing is
+    decided; `outputs` (rows, width) are those of a model that answers with several numbers.
+    Times are microseconds UTC: `t_us` is T, `logged_us` when it was answered, `event_us`
+    (rows, features) the event time of the step that was read, NO_TIME where there is none.
+    `values` (rows, features) has NaN for null; `codes` the statuses as positions in
+    FeatureStatus; `ages` seconds, NaN where not known.
     """
 
     schema: LogSchema
@@ -125,7 +127,7 @@ class ServedRows:
     model_version: int
     alias: Literal["champion", "challenger"]
     fingerprint: str
-    threshold: float
+    threshold: float | None
     request_ids: Sequence[str]
     t_us: Sequence[int]
     logged_us: int
@@ -136,7 +138,8 @@ class ServedRows:
     ages: NDArray[np.float64]
     event_us: NDArray[np.int64]
     scores: NDArray[np.float64]
-    decisions: Sequence[str]
+    decisions: Sequence[str | None]
+    outputs: NDArray[np.float64] | None = None
 
     def __len__(self) -> int:
         return len(self.request_ids)
@@ -156,6 +159,7 @@ class ServedRows:
             event_us=self.event_us[at],
             scores=self.scores[at],
             decisions=[self.decisions[i] for i in positions],
+            outputs=None if self.outputs is None else self.outputs[at],
         )
 
     def is_whole(self) -> bool:
@@ -163,6 +167,7 @@ class ServedRows:
         rows, shape = len(self), (len(self), len(self.schema.features))
         matrices = (self.values, self.codes, self.ages, self.event_us)
         lengths = [len(self.t_us), len(self.decisions), len(self.scores)]
+        lengths += [] if self.outputs is None else [len(self.outputs)]
         lengths += [len(self.entity_ids.get(key, ())) for key in self.schema.join_keys]
         lengths += [len(self.request_values.get(n, ())) for n in self.schema.request_columns]
         return lengths == [rows] * len(lengths) and all(m.shape == shape for m in matrices)

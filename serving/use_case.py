@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from lockstep.contract.scored_events import ScoredEvents
-from serving.schemas import EntityRequest, Prediction, PredictRequest
+from serving.schemas import Answer, EntityRequest, PredictRequest
 
 
 @dataclass(frozen=True)
@@ -22,5 +22,5 @@ class UseCase:
     events: ScoredEvents
     request: type[PredictRequest]
     entities: type[EntityRequest]
-    prediction: type[Prediction]
+    prediction: type[Answer]
     own_fields: Callable[[Any], dict[str, Any]]

@@ -115,7 +115,7 @@ class UseCaseService:
         if isinstance(answered, ServingError):
             raise answered
         # Milliseconds of CPU: other requests go on meanwhile.
-        shap = await asyncio.to_thread(shap_values, answers.scorer, scored.read)
+        shap = await asyncio.to_thread(shap_values, answers.scorer, scored)
         return msgspec.json.encode(answers.explanation(answered, scored, shap))
 
     async def features(self, body: bytes) -> bytes:
@@ -250,11 +250,10 @@ class UseCaseService:
         self, alias: str, scorer: Scorer, askings: Sequence[Asking], asked: Asked, scored: Scored
     ) -> None:
         """Counts what was served, and hands it to the log."""
-        predictor = scorer.served.predictor
         events = self.use_case.events
         decisions = [
-            REJECTED if row in scored.refused else events.decision(predictor.is_positive(score))
-            for row, score in enumerate(scored.scores.tolist())
+            REJECTED if row in scored.refused else events.decision(number)
+            for row, number in enumerate(scored.decided.tolist())
         ]
         self._metrics.scored(self.use_case.name, alias, scored, decisions)
         if self._log is not None:

@@ -16,6 +16,7 @@ import polars as pl
 
 from lockstep.contract.model_artefact import ModelArtefact
 from lockstep.contract.predictor import Predictor
+from lockstep.contract.targets import ClassTarget
 from lockstep.settings import Settings
 from lockstep.windows.spec import EVENT_TIMESTAMP
 from training.bootstrap import Interval
@@ -127,7 +128,11 @@ class Backtest:
 
     def _scored(self, fold: Fold, model: Any, threshold: float, start: datetime) -> ScoredRows:
         artefact = ModelArtefact(
-            self.use_case.name, self.use_case.feature_service, self.feature_order, threshold, start
+            use_case=self.use_case.name,
+            feature_service=self.use_case.feature_service,
+            feature_order=self.feature_order,
+            target=ClassTarget(threshold),
+            trained_as_of=start,
         )
         return scored_by(Predictor(artefact, model), fold.test, self.use_case)
 

@@ -13,6 +13,7 @@ import polars as pl
 from lockstep.contract.model_artefact import ModelArtefact
 from lockstep.contract.model_input import model_input
 from lockstep.contract.predictor import Predictor
+from lockstep.contract.targets import ClassTarget
 from training.operating_points import Floats, RankedScores
 from training.split import Split
 from training.use_case import LABEL, UseCase
@@ -95,7 +96,7 @@ def fit(
         use_case=use_case.name,
         feature_service=use_case.feature_service,
         feature_order=feature_order,
-        threshold=cheapest_threshold(split.validation, scores, use_case),
+        target=ClassTarget(cheapest_threshold(split.validation, scores, use_case)),
         trained_as_of=as_of,
         fingerprint=fingerprint,
     )

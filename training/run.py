@@ -129,14 +129,15 @@ def train(
     )
     registered = register(settings, predictor, split.train.head(_EXAMPLE_ROWS), scored, evidence)
     trees = int(predictor.model.tree_count_)
-    threshold = predictor.artefact.threshold
-    return TrainingResult(registered, threshold, trees, metrics, evidence.folds, warnings)
+    return TrainingResult(registered, scored.threshold, trees, metrics, evidence.folds, warnings)
 
 
 def scored_by(predictor: Predictor, rows: pl.DataFrame, use_case: UseCase) -> ScoredRows:
     """The rows with the predictor's scores, at its threshold."""
     scores = predictor.scores(rows.select(predictor.artefact.feature_order).to_dict())
-    return ScoredRows(rows, scores, predictor.artefact.threshold, use_case)
+    threshold = predictor.artefact.threshold
+    assert threshold is not None, "models of two classes are all that is trained"
+    return ScoredRows(rows, scores, threshold, use_case)
 
 
 def labelled_rows(

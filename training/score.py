@@ -8,12 +8,15 @@ from dataclasses import dataclass
 from datetime import date
 from typing import TYPE_CHECKING
 
+import numpy as np
 import polars as pl
+from numpy.typing import NDArray
 
 from lockstep.contract.registered_model import RegisteredModel, load_model
 from lockstep.contract.scored_events import ScoredEvents
 from lockstep.contract.status import FeatureStatus, computed_status
 from lockstep.contract.status_policy import REJECTED
+from lockstep.contract.targets import Floats
 from lockstep.errors import LockstepError
 from lockstep.lake.facts import live_rows, require_whole
 from lockstep.lake.lake import Lake
@@ -53,9 +56,9 @@ class ScoringError(LockstepError):
 
 @dataclass(frozen=True)
 class ScoredDay:
-    """What was written: so many rows, `positives` of them, in the table at `address`.
+    """What was written: so many rows, in the table at `address`.
 
-    `statuses` counts the values that are not PRESENT; `decision` is that of the positives.
+    `decisions` counts what was decided, `statuses` the values that are not PRESENT.
     """
 
     day: date
@@ -63,8 +66,7 @@ class ScoredDay:
     model: str
     version: int
     rows: int
-    positives: int
-    decision: str
+    decisions: Mapping[str, int]
     statuses: Mapping[str, int]
 
 
@@ -151,23 +153,32 @@ def predictions(model: RegisteredModel, events: ScoredEvents, dataset: Dataset) 
     if lacking := set(order) - set(dataset.feature_order):
         service = predictor.artefact.feature_service
         raise ScoringError.unknown_features(model, service, lacking)
-    scores = predictor.scores(rows.select(order).to_dict())
-    rejected = dataset.rejected()
+    target = predictor.artefact.target
+    outputs = predictor.outputs(rows.select(order).to_dict())
+    rejected, decided = dataset.rejected(), target.decided(outputs).tolist()
     decisions = [
-        REJECTED if is_rejected else events.decision(predictor.is_positive(score))
-        for score, is_rejected in zip(scores.tolist(), rejected.tolist(), strict=True)
+        REJECTED if is_rejected else events.decision(number)
+        for number, is_rejected in zip(decided, rejected.tolist(), strict=True)
     ]
     return rows.select(
         events.row_id,
         *events.entity_keys,
         EVENT_TIMESTAMP,
         CREATED_TIMESTAMP,
-        pl.when(~pl.Series(rejected)).then(pl.Series(scores)).alias("score"),
+        pl.when(~pl.Series(rejected)).then(pl.Series(target.scores(outputs))).alias("score"),
         pl.Series("decision", decisions, pl.String),
-        pl.lit(predictor.artefact.threshold).alias("threshold"),
+        *_wide(outputs, rejected),
+        pl.lit(predictor.artefact.threshold, pl.Float64).alias("threshold"),
         pl.lit(model.version, pl.Int64).alias("model_version"),
         *(column for name in order for column in (pl.col(name), _status(name, rows))),
     )
+
+
+def _wide(outputs: Floats, rejected: NDArray[np.bool_]) -> list[pl.Expr]:
+    """What the score does not say of a model that answers with several numbers."""
+    if outputs.shape[1] == 1:
+        return []
+    return [pl.when(~pl.Series(rejected)).then(pl.Series(outputs.tolist())).alias("outputs")]
 
 
 def _status(name: str, rows: pl.DataFrame) -> pl.Expr:
@@ -187,13 +198,13 @@ def _summary(
         if name.endswith(STATUS_SUFFIX):
             counts.update(dict(scored.get_column(name).value_counts().iter_rows()))
     del counts[FeatureStatus.PRESENT]
+    decided = Counter(scored.get_column("decision").to_list())
     return ScoredDay(
         day=day,
         address=address,
         model=model.name,
         version=model.version,
         rows=scored.height,
-        positives=scored.filter(pl.col("decision") == events.positive).height,
-        decision=events.positive,
+        decisions={name: decided[name] for name in (*events.decisions, REJECTED) if decided[name]},
         statuses={status: counts[status] for status in FeatureStatus if counts[status]},
     )

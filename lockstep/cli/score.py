@@ -61,7 +61,8 @@ def _summary(scored: ScoredDay) -> Table:
     table.add_column(justify="right")
     table.add_row("model version", str(scored.version))
     table.add_row("rows", f"{scored.rows:,}")
-    table.add_row(f"  {scored.decision}", f"{scored.positives:,}")
+    for decision, rows in scored.decisions.items():
+        table.add_row(f"  {decision}", f"{rows:,}")
     if scored.statuses:
         table.add_section()
     for status, values in scored.statuses.items():

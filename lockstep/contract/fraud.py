@@ -10,6 +10,5 @@ SCORED_EVENTS = ScoredEvents(
     entity_keys=("customer_id", "terminal_id"),
     request_columns=("amount_cents",),
     time_column="transaction_time_us",
-    positive="block",
-    negative="allow",
+    decisions=("allow", "block"),
 )

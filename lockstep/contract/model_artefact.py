@@ -7,11 +7,12 @@ touches the model's file.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from lockstep.contract.instant import InstantError, parse_instant
+from lockstep.contract.targets import ClassTarget, Target, target_of
 from lockstep.errors import LockstepError
 
 CHAMPION = "champion"
@@ -63,23 +64,32 @@ class ModelArtefactError(LockstepError):
 class ModelArtefact:
     """How a model is to be fed and read.
 
-    A score at or above `threshold` is positive. `trained_as_of` is the instant up to
-    which labels were known to the fit. `fingerprint` is that of the feature service's
+    `target` says what it predicts. `trained_as_of` is the instant up to which labels were
+    known to the fit. `fingerprint` is that of the feature service's
     definitions; empty for a model that is never registered.
     """
 
     use_case: str
     feature_service: str
     feature_order: tuple[str, ...]
-    threshold: float
+    target: Target
     trained_as_of: datetime
     fingerprint: str = ""
 
+    @property
+    def threshold(self) -> float | None:
+        """From which score on something is decided; None for a model that decides nothing."""
+        return self.target.threshold if isinstance(self.target, ClassTarget) else None
+
     def to_metadata(self) -> dict[str, Any]:
         """The plain mapping that MLflow keeps beside the model."""
-        return asdict(self) | {
+        return {
+            "use_case": self.use_case,
+            "feature_service": self.feature_service,
             "feature_order": list(self.feature_order),
             "trained_as_of": self.trained_as_of.isoformat(),
+            "fingerprint": self.fingerprint,
+            **self.target.to_metadata(),
         }
 
     @classmethod
@@ -87,7 +97,7 @@ class ModelArtefact:
         """The artefact that `to_metadata` wrote; further keys are left alone.
 
         Raises:
-            ModelArtefactError: a key is missing or of another type.
+            ModelArtefactError, TargetError: a key is missing or of another type.
         """
         for key in _TEXTS:
             if not isinstance(metadata.get(key), str):
@@ -95,9 +105,6 @@ class ModelArtefact:
         order = metadata.get("feature_order")
         if not isinstance(order, list) or not order or not all(isinstance(n, str) for n in order):
             raise ModelArtefactError.bad_metadata("has no list of names 'feature_order'")
-        threshold = metadata.get("threshold")
-        if not isinstance(threshold, float):
-            raise ModelArtefactError.bad_metadata("has no number 'threshold'")
         try:
             trained_as_of = parse_instant(metadata["trained_as_of"])
         except InstantError as error:
@@ -106,7 +113,7 @@ class ModelArtefact:
             use_case=metadata["use_case"],
             feature_service=metadata["feature_service"],
             feature_order=tuple(order),
-            threshold=threshold,
+            target=target_of(metadata),
             trained_as_of=trained_as_of,
             fingerprint=metadata["fingerprint"],
         )

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from lockstep.contract.model_artefact import CATBOOST_FORMAT, ModelArtefact, ModelArtefactError
 from lockstep.contract.model_input import Columns, model_input
+from lockstep.contract.targets import ClassTarget
 from lockstep.contract.trees import Trees
 
 _FEW_ROWS = 2_000
@@ -19,7 +20,7 @@ _FEW_ROWS = 2_000
 
 @dataclass(frozen=True)
 class Predictor:
-    """A CatBoost classifier with the artefact that says how to feed it."""
+    """A CatBoost model with the artefact that says how to feed and to read it."""
 
     artefact: ModelArtefact
     model: Any
@@ -45,29 +46,32 @@ class Predictor:
             raise ModelArtefactError.unreadable(path.name, error) from error
         return cls(artefact, model)
 
-    def scores(self, columns: Columns) -> NDArray[np.float64]:
-        """The probability of the positive class, one a row.
+    def outputs(self, columns: Columns) -> NDArray[np.float64]:
+        """(rows, width) what the model answers; the artefact's target says what it means.
 
         Raises:
             ModelInputError: `columns` are not the model's features.
         """
-        return self.row_scores(model_input(columns, self.artefact.feature_order))
+        return self.row_outputs(model_input(columns, self.artefact.feature_order))
 
-    def row_scores(self, rows: NDArray[np.float64]) -> NDArray[np.float64]:
-        """The same for (rows, features) in the model's order, as `model_input` makes them."""
+    def scores(self, columns: Columns) -> NDArray[np.float64]:
+        """(rows,) the score of each: of two classes the probability of the one that is acted on.
+
+        Raises:
+            ModelInputError: `columns` are not the model's features.
+        """
+        return self.artefact.target.scores(self.outputs(columns))
+
+    def row_outputs(self, rows: NDArray[np.float64]) -> NDArray[np.float64]:
+        """As `outputs` for (rows, features) in the model's order, as `model_input` makes them."""
         if self._trees is not None:
-            return self._trees.scores(rows)
+            return self._trees.scores(rows)[:, np.newaxis]
         # One thread: up to some thousand rows, starting threads costs more than the trees.
         threads = 1 if len(rows) <= _FEW_ROWS else -1
-        probabilities = self.model.predict(
-            rows, prediction_type="Probability", thread_count=threads
-        )
-        return np.asarray(probabilities, dtype=np.float64)[:, 1]
+        return self.artefact.target.outputs(self.model, rows, threads=threads)
 
     @cached_property
     def _trees(self) -> Trees | None:
-        return Trees.of(self.model)
-
-    def is_positive(self, score: float) -> bool:
-        """Whether `score` reaches the threshold."""
-        return score >= self.artefact.threshold
+        target = self.artefact.target
+        is_binary = isinstance(target, ClassTarget) and target.classes == 2
+        return Trees.of(self.model) if is_binary else None

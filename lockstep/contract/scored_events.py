@@ -11,8 +11,9 @@ class ScoredEvents:
 
     `table` is the facts' table in the lake, whose `row_id` names an event. A model's input is
     made from `entity_keys`, the values in `request_columns`, and T, which the on-demand
-    functions read as whole microseconds UTC under the name `time_column`. `positive` and
-    `negative` are the decisions.
+    functions read as whole microseconds UTC under the name `time_column`. `decisions` are what
+    may be decided, as the model's target numbers it: first what happens to most; none where a
+    number is estimated.
     """
 
     table: str
@@ -20,9 +21,8 @@ class ScoredEvents:
     entity_keys: tuple[str, ...]
     request_columns: tuple[str, ...]
     time_column: str
-    positive: str
-    negative: str
+    decisions: tuple[str, ...]
 
-    def decision(self, is_positive: bool) -> str:
-        """What is done about an event whose score is, or is not, positive."""
-        return self.positive if is_positive else self.negative
+    def decision(self, number: int) -> str | None:
+        """What is done about an event; None where nothing is decided."""
+        return self.decisions[number] if self.decisions else None

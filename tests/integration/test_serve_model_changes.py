@@ -35,6 +35,7 @@ from lockstep.stores.feature_vectors import FeatureVectors
 from lockstep.stores.online_reader import OnlineReader
 from serving.app import create_app
 from serving.plan_compiler import serving_plan
+from serving.use_cases import USE_CASES
 
 
 def test_a_new_champion_takes_over_while_requests_are_in_flight(
@@ -118,7 +119,8 @@ def test_a_reload_that_nobody_sees_to_is_late_and_the_model_serves_on(
 ) -> None:
     project = two_models.model_copy(update={"redis_url": models_redis})
     chosen, fetcher = fetcher_of(project, reload_seconds=0.1)
-    fetcher.refresh("fraud")
+    for use_case in USE_CASES:
+        fetcher.refresh(use_case)
     application = create_app(chosen, serving_plan(chosen), FixedClock(END))
     with TestClient(application) as client:
         wait_until_ready(client)

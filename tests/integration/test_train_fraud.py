@@ -131,7 +131,8 @@ def test_an_unknown_use_case_is_a_clear_error(
     project: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     message = _train(project.settings, monkeypatch, use_case="frauds")
-    assert message.startswith("there is no use case 'frauds'; known are ['fraud']")
+    assert message.startswith("there is no use case 'frauds'; known are [")
+    assert "'fraud'" in message
 
 
 def test_a_table_that_is_behind_the_labels_is_refused(

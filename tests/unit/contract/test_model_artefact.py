@@ -8,12 +8,13 @@ from typing import Any
 import pytest
 
 from lockstep.contract.model_artefact import ModelArtefact, ModelArtefactError
+from lockstep.contract.targets import ClassTarget, TargetError
 
 _ARTEFACT = ModelArtefact(
     use_case="fraud",
     feature_service="fraud_v1",
     feature_order=("a", "b"),
-    threshold=0.25,
+    target=ClassTarget(0.25),
     trained_as_of=datetime(2018, 8, 1, tzinfo=UTC),
     fingerprint="5f2a",
 )
@@ -38,5 +39,5 @@ def test_metadata_reads_back_and_may_hold_more() -> None:
     ],
 )
 def test_a_bad_entry_is_named(key: str, value: Any) -> None:
-    with pytest.raises(ModelArtefactError, match=key):
+    with pytest.raises((ModelArtefactError, TargetError), match=key):
         ModelArtefact.from_metadata(_ARTEFACT.to_metadata() | {key: value})

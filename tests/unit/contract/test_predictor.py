@@ -15,12 +15,13 @@ from catboost import CatBoostClassifier, Pool
 from lockstep.contract.model_artefact import ModelArtefact, ModelArtefactError
 from lockstep.contract.model_input import ModelInputError
 from lockstep.contract.predictor import Predictor
+from lockstep.contract.targets import ClassTarget
 
 _ARTEFACT = ModelArtefact(
     use_case="fraud",
     feature_service="fraud_v1",
     feature_order=("a", "b"),
-    threshold=0.5,
+    target=ClassTarget(0.5),
     trained_as_of=datetime(2018, 8, 1, tzinfo=UTC),
 )
 
@@ -52,11 +53,6 @@ def test_a_row_alone_scores_exactly_as_among_others(model_file: Path, rows: pl.D
     ]
     assert together.tolist() == alone
     assert len(set(alone)) > 10
-
-
-def test_a_score_at_the_threshold_is_positive(model_file: Path) -> None:
-    predictor = Predictor.load(model_file, _ARTEFACT)
-    assert [predictor.is_positive(score) for score in (0.49, 0.5, 0.51)] == [False, True, True]
 
 
 def test_other_features_are_refused(model_file: Path) -> None:

@@ -16,8 +16,8 @@ from pydantic import ValidationError
 
 from serving.batches import PART_ROWS, Batches
 from serving.errors import RejectedStatusError, ServingError, TooManyRowsError
-from serving.use_cases.fraud import FraudRequest
 from serving.schemas import PredictRequest
+from serving.use_cases.fraud import FraudRequest
 
 NOW = datetime(2018, 8, 1, tzinfo=UTC)
 KINDS = ("good", "refused", "bad")

@@ -42,7 +42,7 @@ def test_a_request_brings_what_batch_scoring_reads_from_the_lake() -> None:
     columns = (*SCORED_EVENTS.request_columns, SCORED_EVENTS.time_column)
     assert tuple(request.request_values(0)) == columns
     decisions = get_args(FraudPrediction.model_fields["decision"].annotation)
-    assert set(decisions) == {SCORED_EVENTS.positive, SCORED_EVENTS.negative}
+    assert set(decisions) == set(SCORED_EVENTS.decisions)
 
 
 @given(st.integers().filter(lambda n: not 0 <= n <= MOST_CENTS))

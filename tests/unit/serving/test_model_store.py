@@ -18,6 +18,7 @@ from structlog.testing import capture_logs
 
 from lockstep.contract.model_artefact import ModelArtefact, ModelArtefactError
 from lockstep.contract.registered_model import NoModelError, RegisteredModel
+from lockstep.contract.targets import ClassTarget
 from lockstep.errors import LockstepError
 from lockstep.stores.read_plan import ReadPlan
 from serving.model_cache import EXAMPLE, METADATA, MODEL, Cached, CacheState, ModelCache, Refusal
@@ -73,7 +74,9 @@ class Served:
 
     def fetched(self, version: int, **changes: Any) -> Cached:
         """A version in the cache, as the fetcher leaves it; `changes` are to its metadata."""
-        artefact = ModelArtefact("fraud", "cards_v1", ORDER, 0.5, datetime(2018, 8, 1, tzinfo=UTC))
+        artefact = ModelArtefact(
+            "fraud", "cards_v1", ORDER, ClassTarget(0.5), datetime(2018, 8, 1, tzinfo=UTC)
+        )
         cached = Cached(version, f"{version}-run")
         folder = self.cache.folder / cached.folder
         folder.mkdir(parents=True)

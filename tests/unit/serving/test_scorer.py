@@ -22,6 +22,7 @@ from lockstep.contract.model_artefact import ModelArtefact
 from lockstep.contract.predictor import Predictor
 from lockstep.contract.registered_model import RegisteredModel
 from lockstep.contract.status import FeatureStatus
+from lockstep.contract.targets import ClassTarget
 from lockstep.stores.feature_vectors import NO_TIME, STATUSES, FeatureVectors
 from lockstep.windows.microseconds import instant_at
 from serving.errors import (
@@ -128,7 +129,7 @@ def model(
         use_case="fraud",
         feature_service=service,
         feature_order=order,
-        threshold=0.5,
+        target=ClassTarget(0.5),
         trained_as_of=datetime(2018, 8, 1, tzinfo=UTC),
         fingerprint=fingerprint,
     )

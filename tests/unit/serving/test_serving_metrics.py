@@ -39,7 +39,13 @@ def scored_with(codes: list[list[int]]) -> Scored:
     rows = len(codes)
     values, ages = np.zeros((rows, 3)), np.full((rows, 3), 5.0)
     read = Read(FEATURES, values, np.array(codes, np.uint8), ages, np.zeros((rows, 3), np.int64))
-    return Scored(read, np.zeros(rows), {})
+    return scored_as(read)
+
+
+def scored_as(read: Read) -> Scored:
+    """Rows that all have score 0."""
+    rows = len(read.values)
+    return Scored(read, np.zeros((rows, 1)), np.zeros(rows), np.zeros(rows, np.int64), {})
 
 
 def samples(registry: CollectorRegistry, prefix: str) -> dict[str, float]:
@@ -103,7 +109,7 @@ def test_models_with_other_features_are_counted_apart() -> None:
         codes = np.full(shape, STATUSES.index(FeatureStatus.NULL), np.uint8)
         events = np.zeros(shape, np.int64)
         read = Read(features, np.zeros(shape), codes, np.zeros(shape), events)
-        metrics.scored("u", "champion", Scored(read, np.zeros(2), {}), ["no"] * 2)
+        metrics.scored("u", "champion", scored_as(read), ["no"] * 2)
     metrics.count()
     found = samples(registry, "lockstep_feature_status_total")
     shown = {series.split('feature="')[1][0]: times for series, times in found.items()}

@@ -10,6 +10,7 @@ from catboost import CatBoostClassifier, Pool
 
 from lockstep.contract.model_artefact import ModelArtefact
 from lockstep.contract.predictor import Predictor
+from lockstep.contract.targets import ClassTarget
 from training.selection import Selection, by_permutation
 
 
@@ -26,7 +27,9 @@ def test_the_signal_is_kept_and_the_noise_is_not() -> None:
     model = CatBoostClassifier(iterations=20, logging_level="Silent", allow_writing_files=False)
     matrix = fitted.select(names).to_numpy()
     model.fit(Pool(matrix, label=fitted["label"].to_numpy(), feature_names=list(names)))
-    artefact = ModelArtefact("toy", "toy_v1", names, 0.5, datetime(2018, 1, 1, tzinfo=UTC))
+    artefact = ModelArtefact(
+        "toy", "toy_v1", names, ClassTarget(0.5), datetime(2018, 1, 1, tzinfo=UTC)
+    )
     found = by_permutation(Predictor(artefact, model), rows(1), least=0.05)
     assert found.losses["signal"] > 0.3 > abs(found.losses["noise"]) * 5
     assert found.kept == ("signal",)

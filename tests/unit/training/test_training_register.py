@@ -15,6 +15,7 @@ from catboost import CatBoostClassifier, Pool
 from lockstep.contract.model_artefact import CHALLENGER, CHAMPION, ModelArtefact
 from lockstep.contract.model_registry import RegistryError, model_registry
 from lockstep.contract.predictor import Predictor
+from lockstep.contract.targets import ClassTarget
 from lockstep.settings import Settings
 from training.bootstrap import Interval
 from training.costs import DecisionCosts
@@ -71,7 +72,7 @@ def predictor() -> Predictor:
         use_case="toy",
         feature_service="toy_v1",
         feature_order=("a", "b"),
-        threshold=0.5,
+        target=ClassTarget(0.5),
         trained_as_of=datetime(2018, 8, 1, tzinfo=UTC),
     )
     return Predictor(artefact, model.fit(pool))

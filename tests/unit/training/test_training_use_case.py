@@ -14,5 +14,5 @@ def test_fraud_is_found() -> None:
 
 @pytest.mark.parametrize("name", ["frauds", "dataset", "step_view", "../fraud", "os", ""])
 def test_anything_else_is_refused_with_the_choice(name: str) -> None:
-    with pytest.raises(UseCaseError, match=r"known are \['fraud'\]"):
+    with pytest.raises(UseCaseError, match=r"known are .*'fraud'"):
         load_use_case(name)
