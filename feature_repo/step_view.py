@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import timedelta
 
 from feast import Entity, FeatureView, Field, FileSource
@@ -16,14 +17,15 @@ _FEAST_TYPES = {"int64": Int64, "float64": Float64}
 def step_view(
     spec: WindowSpec,
     *,
-    entity: Entity,
+    entity: Entity | Sequence[Entity],
     max_age: timedelta,
     description: str,
     ttl: timedelta = timedelta(0),
 ) -> FeatureView:
     """The feature view over the lake table that `lockstep build` writes for `spec`.
 
-    The source's path is relative to the lake of the offline store. `ttl` is for snapshots,
+    An entity of Feast has one join key: a spec of several has one entity for each. The
+    source's path is relative to the lake of the offline store. `ttl` is for snapshots,
     which say nothing once the next is due; steps have none: a step function that has fallen
     to zero stays zero. `max_age` is how far behind T the view's horizon may be before its
     values read as STALE.
@@ -32,7 +34,7 @@ def step_view(
     features = [Field(name=n, dtype=_FEAST_TYPES[t]) for n, t in spec.features().items()]
     return FeatureView(
         name=spec.name,
-        entities=[entity],
+        entities=[entity] if isinstance(entity, Entity) else list(entity),
         ttl=ttl,
         schema=[*keys, *features, Field(name=VALID_UNTIL, dtype=Int64)],
         source=FileSource(

@@ -62,12 +62,13 @@ def by_day(
     """Each metric of all `days` (1 or more), and its interval over `replicates` draws.
 
     A draw that leaves a metric without meaning (no positive in it) gives NaN and is left
-    out; where that is more than a tenth of the draws the interval is NaN. The same seed
-    gives the same intervals, and the same draws to metrics that are to be compared.
+    out; where that is more than a tenth of the draws the interval is NaN, as it is where one
+    day leaves nothing to draw. The same seed gives the same intervals, and the same draws to
+    metrics that are to be compared.
     """
     values = metrics(np.ones(days))
     drawn = draws(days, seed=seed, replicates=replicates)
-    found = [metrics(weights) for weights in drawn]
+    found = [metrics(weights) for weights in drawn] if days > 1 else []
     return {
         name: Interval(value, *_ends(np.array([draw[name] for draw in found])))
         for name, value in values.items()
@@ -83,7 +84,7 @@ def draws(days: int, *, seed: int, replicates: int) -> NDArray[np.float64]:
 
 def _ends(values: Floats) -> tuple[float, float]:
     known = values[~np.isnan(values)]
-    if len(known) < 0.9 * len(values):
+    if not len(known) or len(known) < 0.9 * len(values):
         return float("nan"), float("nan")
     low, high = np.quantile(known, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
     return float(low), float(high)

@@ -126,6 +126,8 @@ class LockstepComputeEngine(ComputeEngine):  # type: ignore[misc]  # Feast ships
         unbuilt = {t.feature_view.name for t in tasks if self._is_unbuilt(t.feature_view)}
         # Nothing at all is rather another lake than a project without data.
         passed = unbuilt if len(unbuilt) < len(tasks) else set()
+        if passed:
+            logger.warning("not materialised, since never built: %s", ", ".join(sorted(passed)))
         with ThreadPoolExecutor(_VIEWS_AT_ONCE) as pool:
             chosen = [task for task in tasks if task.feature_view.name not in passed]
             outcomes = dict(
@@ -159,7 +161,6 @@ class LockstepComputeEngine(ComputeEngine):  # type: ignore[misc]  # Feast ships
     ) -> MaterializationJob:
         job_id = f"{task.feature_view.name}-{task.start_time}-{task.end_time}"
         if outcome is None:
-            logger.warning("%s: never built, so not materialised", task.feature_view.name)
             # Feast puts the view's state back, and raises nothing where there is no exception.
             return LocalMaterializationJob(job_id, MaterializationJobStatus.ERROR)
         if isinstance(outcome, LockstepError):

@@ -158,7 +158,7 @@ def test_a_view_that_was_never_built_is_passed_over_where_others_were(
     assert online(fraud, [1])["values"] == [20]
     assert watermark(fraud) == T0 + 40 * HOUR
     assert watermark(fraud, "terminal_windows") is None
-    assert "terminal_windows: never built, so not materialised" in caplog.messages
+    assert "not materialised, since never built: terminal_windows" in caplog.messages
     assert fraud.get_feature_view("terminal_windows").state != FeatureViewState.MATERIALIZING
 
 

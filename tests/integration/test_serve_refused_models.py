@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from serving_client import END, api, wait_until_ready
+from serving_client import END, PATIENCE_SECONDS, api, problem, wait_until_ready
 from two_models import (
     ON_REQUEST,
     alias,
@@ -24,7 +25,8 @@ from lockstep.contract.model_artefact import CHALLENGER, CHAMPION
 from lockstep.contract.registered_model import ModelFiles
 from lockstep.settings import Settings
 from serving import model_fetcher
-from serving.model_cache import ModelCache
+from serving.model_cache import CacheState, ModelCache, Refusal
+from serving.use_cases import USE_CASES
 
 Edit = Callable[[Path], None]
 
@@ -106,6 +108,23 @@ def test_a_champion_that_may_not_serve_does_not_serve_after_a_restart(
     with api(two_models, models_redis, END, **ON_REQUEST) as client:
         wait_until_ready(client)
         assert loaded(reloaded(client)) == {"champion": 1}
+        assert served_by(client) == 1
+
+
+def test_a_use_case_without_a_model_is_missed_only_where_one_is_refused(
+    two_models: Settings, models_redis: str
+) -> None:
+    other = next(name for name in USE_CASES if name != "fraud")
+    rarely = {"model_retry_seconds": 3600, **ON_REQUEST}
+    with api(two_models, models_redis, END, **rarely) as client:
+        wait_until_ready(client)
+        torn = CacheState(checked=END, refused=(Refusal("champion", 3, "it is torn"),))
+        ModelCache.under(two_models.home_dir / "models", other).write_state(torn)
+        deadline = time.monotonic() + PATIENCE_SECONDS
+        while client.get("/ready").status_code == 200 and time.monotonic() < deadline:
+            time.sleep(0.1)
+        detail = problem(client.get("/ready"), 503)["detail"]
+        assert f"{other}: the model {other!r} version 3 is refused: it is torn" in detail
         assert served_by(client) == 1
 
 

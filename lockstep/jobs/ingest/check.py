@@ -5,10 +5,11 @@ from __future__ import annotations
 import polars as pl
 
 from lockstep.jobs.ingest.column import Column, Problem
+from lockstep.jobs.ingest.identity import content_ids
 from lockstep.jobs.ingest.parse import Parsed, parse
 from lockstep.jobs.ingest.spec import IngestSpec
 from lockstep.jobs.ingest.split import FILE, ROW_NUMBER
-from lockstep.windows.spec import CREATED_TIMESTAMP, DELETED
+from lockstep.windows.spec import CREATED_TIMESTAMP
 
 REASON = "reason"
 REASON_SEPARATOR = "; "
@@ -17,7 +18,8 @@ PLACE = (FILE, ROW_NUMBER)
 
 def checked_schema(spec: IngestSpec) -> pl.Schema:
     """The columns of a checked frame: the row's place, the reason, the declared columns."""
-    numbers = dict.fromkeys((*PLACE, *spec.names), pl.Int64())
+    made = spec.key if spec.identity else ()
+    numbers = dict.fromkeys((*PLACE, *made, *spec.names), pl.Int64())
     return pl.Schema({**numbers, REASON: pl.String()})
 
 
@@ -26,35 +28,64 @@ def check(raw: pl.DataFrame, spec: IngestSpec) -> pl.DataFrame:
 
     One row out per row in, in order. A reason is `column:problem`, several are joined; it
     is null where the row is good. What the file does not have is null, but rows without
-    created times are created when they happen, and nothing is deleted.
+    created times are created when they happen, and nothing is deleted. A key that files do
+    not have is the id of the row's content.
 
     Raises:
         IngestError: a column has a type or a time zone that no row could be read from.
     """
     present = [column for column in spec.columns if column.name in raw.columns]
-    parsed = {column: parse(column, raw.schema[column.name]) for column in present}
+    parsed = {column: _shifted(column, raw.schema[column.name]) for column in present}
     values = raw.select(*PLACE, *(p.value.alias(c.name) for c, p in parsed.items()))
     # Reasons are text and few: only rows with a null or a value out of range can need one.
-    suspect = values.select(pl.any_horizontal(_is_suspect(c) for c in present)).to_series()
-    reasons = raw.filter(suspect).select(*PLACE, _reason(parsed))
+    suspect = [_is_suspect(c) for c in present] + [_is_below(*pair) for pair in spec.never_below]
+    suspect += [_contradicts(*pair) for pair in spec.given_where]
+    reasons = raw.filter(values.select(pl.any_horizontal(suspect)).to_series())
+    reasons = reasons.select(*PLACE, _reason(parsed, spec))
     checked = values.join(reasons, on=PLACE, how="left", maintain_order="left")
-    absent = {name: pl.lit(None, pl.Int64) for name in spec.names if name not in raw.columns}
+    absent = {c.name: pl.lit(c.default, pl.Int64) for c in spec.columns if c not in parsed}
     if CREATED_TIMESTAMP in absent:
         absent |= {CREATED_TIMESTAMP: pl.col(spec.event_time)}
-    if DELETED in absent:
-        absent |= {DELETED: pl.lit(0, pl.Int64)}
-    return checked.with_columns(**absent).select(checked_schema(spec).names())
+    checked = checked.with_columns(**absent)
+    if spec.identity:
+        ids = content_ids(checked, spec.identity)
+        checked = checked.with_columns(ids.alias(spec.key[0]))
+    return checked.select(checked_schema(spec).names())
+
+
+def _shifted(column: Column, dtype: pl.DataType) -> Parsed:
+    parsed = parse(column, dtype)
+    if not column.shift_us:
+        return parsed
+    return Parsed(parsed.value + column.shift_us, parsed.problem)
 
 
 def _is_suspect(column: Column) -> pl.Expr:
     return ~pl.col(column.name).is_between(column.minimum, column.maximum).fill_null(False)
 
 
-def _reason(parsed: dict[Column, Parsed]) -> pl.Expr:
+def _is_below(larger: str, smaller: str) -> pl.Expr:
+    return pl.col(larger) < pl.col(smaller)
+
+
+def _contradicts(given: str, flag: str) -> pl.Expr:
+    return pl.col(given).is_not_null() != (pl.col(flag) == 1)
+
+
+def _reason(parsed: dict[Column, Parsed], spec: IngestSpec) -> pl.Expr:
     named = [
         pl.concat_str(pl.lit(f"{column.name}:"), _problem(column, each))
         for column, each in parsed.items()
     ]
+    value = {column.name: each.value for column, each in parsed.items()}
+    for larger in dict.fromkeys(pair[0] for pair in spec.never_below):
+        below = [value[larger] < value[other] for one, other in spec.never_below if one == larger]
+        reason = pl.lit(f"{larger}:{Problem.BELOW_ANOTHER.value}")
+        named.append(pl.when(pl.any_horizontal(below)).then(reason))
+    unreadable = {column.name: each.problem.is_not_null() for column, each in parsed.items()}
+    for given, flag in spec.given_where:
+        contradicts = (value[given].is_not_null() != (value[flag] == 1)) & ~unreadable[given]
+        named.append(pl.when(contradicts).then(pl.lit(f"{given}:{Problem.CONTRADICTION.value}")))
     joined = pl.concat_str(named, separator=REASON_SEPARATOR, ignore_nulls=True)
     return pl.when(joined != "").then(joined).alias(REASON)
 

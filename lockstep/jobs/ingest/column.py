@@ -26,8 +26,10 @@ class Problem(StrEnum):
     TOO_PRECISE = "too_precise"
     TOO_SMALL = "too_small"
     TOO_LARGE = "too_large"
+    BELOW_ANOTHER = "below_another"
     DUPLICATE_ID = "duplicate_id"
     CONFLICTING_ID = "conflicting_id"
+    CONTRADICTION = "contradiction"
     OLDER_THAN_STORED = "older_than_stored"
     NOTHING_TO_DELETE = "nothing_to_delete"
 
@@ -41,7 +43,9 @@ class Column:
 
     An `integer` is stored as it is; a `decimal` as value * 10**scale, exactly; a
     `timestamp` as microseconds since 1970 UTC. `minimum` and `maximum` are inclusive and
-    in the stored unit. A column that is not `required` may be left out of a file.
+    in the stored unit. A column that is not `required` may be left out of a file; `default`
+    is stored then. `aliases` are other names, in lower case, that files have for it.
+    `shift_us` is added to a timestamp, such as what turns a bar's beginning into its end.
     """
 
     name: str
@@ -51,11 +55,14 @@ class Column:
     scale: int = 0
     nullable: bool = False
     required: bool = True
+    default: int | None = None
+    aliases: tuple[str, ...] = ()
+    shift_us: int = 0
 
 
 # What every use case's files may have: when the row reached the sender's system, and whether
 # it takes the row of its id back.
 ARRIVAL = (
     Column(CREATED_TIMESTAMP, "timestamp", maximum=YEAR_2100_US - 1, required=False),
-    Column(DELETED, "integer", maximum=1, required=False),
+    Column(DELETED, "integer", maximum=1, required=False, default=0),
 )

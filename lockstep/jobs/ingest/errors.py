@@ -67,7 +67,8 @@ class IngestError(LockstepError):
     def missing_columns(cls, path: str, missing: Iterable[str], got: Iterable[str]) -> IngestError:
         return cls(
             f"{path} lacks the columns {list(missing)[:5]}; it has {list(got)[:12]}",
-            next_step="export them too, or rename the columns that hold them",
+            next_step="export them too, rename the columns that hold them, or pass the use case's "
+            "option for what all rows share",
         )
 
     @classmethod

@@ -10,6 +10,7 @@ import polars as pl
 from lockstep.jobs.ingest.check import PLACE, REASON
 from lockstep.jobs.ingest.column import Problem
 from lockstep.jobs.ingest.history import OUTCOME, Outcome, settle_histories
+from lockstep.jobs.ingest.identity import numbered
 from lockstep.jobs.ingest.spec import IngestSpec
 from lockstep.jobs.ingest.stored import packed, stored_facts
 from lockstep.lake.lake import Lake
@@ -38,7 +39,7 @@ def settle(rows: pl.DataFrame, spec: IngestSpec, lake: Lake, *, correctable: boo
         IngestError: a table has other columns than `spec` gives it.
     """
     rows = rows.sort(PLACE)
-    good = rows.filter(pl.col(REASON).is_null())
+    good = numbered(rows.filter(pl.col(REASON).is_null()), spec)
     first = pl.struct(spec.fact if correctable else spec.key).is_first_distinct()
     good = good.with_columns(
         pl.when(~first).then(pl.lit(Problem.DUPLICATE_ID.value)).alias(OUTCOME)

@@ -33,7 +33,12 @@ class IngestSpec:
     """The columns of a use case's files, its key, and the tables in the order of writing.
 
     `headerless` names the fields of text without a header. `event_time` is the column
-    that stands in for a missing `created_timestamp`. `rejected` names the side table.
+    that stands in for a missing `created_timestamp`. `rejected` names the side table. Of
+    each pair in `never_below`, both required, the first is at least the second in every row. Of
+    each pair in `given_where` the first has a value exactly where the second, a flag, is 1.
+
+    Where files have no id, `identity` names the columns that tell one row from another, and
+    `key` the one column that is made of them; see `lockstep.jobs.ingest.identity`.
     """
 
     use_case: str
@@ -43,6 +48,9 @@ class IngestSpec:
     event_time: str
     tables: tuple[OutputTable, ...]
     rejected: str
+    never_below: tuple[tuple[str, str], ...] = ()
+    given_where: tuple[tuple[str, str], ...] = ()
+    identity: tuple[str, ...] = ()
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -53,6 +61,12 @@ class IngestSpec:
     def required(self) -> tuple[str, ...]:
         """The columns that every file must have."""
         return tuple(column.name for column in self.columns if column.required)
+
+    @property
+    def declared_names(self) -> dict[str, str]:
+        """Every name that a file may have for a column, and the declared one."""
+        own = {name: name for name in self.names}
+        return own | {alias: c.name for c in self.columns for alias in c.aliases}
 
     @property
     def fact(self) -> tuple[str, ...]:

@@ -10,18 +10,19 @@ import polars as pl
 from polars.exceptions import PanicException, PolarsError
 
 from lockstep.jobs.ingest.errors import IngestError
+from lockstep.jobs.ingest.records import parse_records
 from lockstep.jobs.ingest.text import parse_text
 from lockstep.lake.lake import Lake
 
 FILE = "file"
 ROW_NUMBER = "row_number"
 
-Format = Literal["parquet", "text"]
+Format = Literal["parquet", "text", "json"]
 
 
 @dataclass(frozen=True)
 class Split:
-    """Rows of the file `key`: of parquet rows [start, stop), of text bytes [start, stop).
+    """Rows of the file `key`: of text bytes [start, stop), else rows [start, stop).
 
     `columns` gives each declared name by the name in the file, in the file's order; `file`
     is the file's number in its source. Rows are numbered from 1 in their file.
@@ -44,7 +45,13 @@ class Split:
             IngestError: they cannot be read as what the file is.
             LakeError: the file is gone.
         """
-        rows = self._parquet() if self.format == "parquet" else self._text()
+        match self.format:
+            case "parquet":
+                rows = self._parquet()
+            case "json":
+                rows = parse_records(self._path, self.lake.read_bytes(self.key))
+            case "text":
+                rows = self._text()
         numbers = pl.int_range(self.first_row, self.first_row + pl.len(), dtype=pl.Int64)
         return rows.rename(dict(self.columns)).with_columns(
             pl.lit(self.file, pl.Int64).alias(FILE), numbers.alias(ROW_NUMBER)

@@ -13,6 +13,7 @@ from polars.exceptions import PanicException, PolarsError
 
 from lockstep.jobs.ingest.errors import IngestError
 from lockstep.jobs.ingest.parse import parse
+from lockstep.jobs.ingest.records import is_json, parse_records
 from lockstep.jobs.ingest.spec import IngestSpec
 from lockstep.jobs.ingest.split import Format
 from lockstep.jobs.ingest.stretch import Stretch
@@ -60,9 +61,16 @@ def survey(lake: Lake, file: str, spec: IngestSpec) -> Survey:
     if first.startswith(_PARQUET_MAGIC) or (first and file.endswith(".parquet")):
         schema, stretches = _survey_parquet(lake, file)
         format_: Format = "parquet"
+    elif is_json(first):
+        records = parse_records(path, lake.read_bytes(file))
+        schema, format_ = records.schema, "json"
+        stretches = [Stretch(0, records.height, records.height)]
     else:
         names, stretches = survey_text(
-            path, chain([first], chunks), known=spec.names, headerless=spec.headerless
+            path,
+            chain([first], chunks),
+            known=list(spec.declared_names),
+            headerless=spec.headerless,
         )
         schema, format_ = pl.Schema(dict.fromkeys(names, pl.String())), "text"
     for _ in chunks:
@@ -91,7 +99,9 @@ def _survey_parquet(lake: Lake, file: str) -> tuple[pl.Schema, list[Stretch]]:
 
 def _declared(path: str, columns: list[str], spec: IngestSpec) -> dict[str, str]:
     """The declared name of each column, once all are known to be declared ones."""
-    names = {column: column.strip().lower() for column in columns}
+    known = spec.declared_names
+    lower_case = {column: column.strip().lower() for column in columns}
+    names = {column: known.get(name, name) for column, name in lower_case.items()}
     lower = list(names.values())
     if repeated := sorted({name for name in lower if lower.count(name) > 1}):
         raise IngestError.repeated_columns(path, repeated)

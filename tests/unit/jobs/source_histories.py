@@ -33,17 +33,20 @@ _SUMS = (
     Aggregation("max", "value"),
 )
 # Every function that there is; a rate wants a column of zeros and ones.
-_ALL = tuple(
+_EVERY = [
     Aggregation(name, "value" if function.needs_column else None, "tx")
     for name, function in FUNCTIONS.items()
     if name != "rate"
-)
+]
+_ALL = tuple(each for each in _EVERY if not each.definition.needs_bar)
+_OF_BARS = tuple(each for each in _EVERY if each.definition.needs_bar)
 STEPS = WindowSpec("steps", SOURCE, "card", _KEYS, ("90m", "6h", "1d"), _ALL)
 GRID = WindowSpec("grid", SOURCE, "card", _KEYS, ("6h", "2d"), _SUMS, resolution="1h")
 DAILY = WindowSpec(
     "daily", SOURCE, "card", _KEYS, ("1d", "2d"), _SUMS, resolution="1d", snapshots=True
 )
-SPECS = (STEPS, GRID, DAILY)
+BARS = WindowSpec("bars", SOURCE, "card", _KEYS, ("2b", "4b"), _OF_BARS, bar="6h")
+SPECS = (STEPS, GRID, DAILY, BARS)
 
 
 class Row(NamedTuple):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -395,3 +397,21 @@ def test_a_worker_imports_no_feast_no_mlflow_and_no_spark() -> None:
         [sys.executable, "-c", script], capture_output=True, text=True, check=True
     )
     assert ended.stdout.strip() == "[]"
+
+
+def test_a_use_case_without_definitions_is_not_served(tmp_path: Path) -> None:
+    installed = Path(__file__).parents[3] / "feature_repo"
+    ignored = shutil.ignore_patterns("clicks.py", "__pycache__")
+    shutil.copytree(installed, tmp_path / "feature_repo", ignore=ignored)
+    script = "from serving.use_cases import USE_CASES; print(*USE_CASES)"
+    environment = {**os.environ, "PYTHONPATH": str(tmp_path)}
+    ended = subprocess.run(
+        [sys.executable, "-c", script],
+        cwd=tmp_path,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert "fraud" in ended.stdout.split()
+    assert "clicks" not in ended.stdout.split()

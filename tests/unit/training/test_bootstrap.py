@@ -55,6 +55,12 @@ def test_the_same_seed_gives_the_same_interval(seed: int) -> None:
     assert once == again
 
 
+def test_one_day_says_nothing_of_how_sure_a_metric_is() -> None:
+    (interval,) = by_day(lambda days: {"mean": 0.5}, 1).values()
+    assert interval.value == 0.5
+    assert np.isnan([interval.low, interval.high]).all()
+
+
 def test_a_metric_that_most_draws_do_not_have_has_no_interval() -> None:
     def of_the_first_day(weights: np.ndarray) -> dict[str, float]:
         return {"x": 1.0 if weights[0] else math.nan}
