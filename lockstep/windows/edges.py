@@ -12,8 +12,8 @@ from lockstep.windows.spec import WindowSpec
 class Edges:
     """Arrivals and expiries of the rows, each sorted on the common axis.
 
-    A row with event time t arrives at t + 1 microsecond and leaves the window w at t + w,
-    both moved up to the grid of the specification.
+    A row with event time t arrives at t + 1 microsecond and leaves the window w at t + w, a
+    bar a microsecond later; both moved up to the grid of the specification.
     """
 
     arrival: Ints
@@ -25,7 +25,7 @@ class Edges:
         grid, offset = spec.grid_us, events.offset
         return cls(
             arrival=_up(events.event + 1, grid) + offset,
-            expiry=tuple(_up(events.event + w, grid) + offset for w in spec.lengths_us),
+            expiry=tuple(_up(events.event + w, grid) + offset for w in spec.expiries_us),
         )
 
     @property

@@ -18,6 +18,20 @@ class WindowSpecError(LockstepError):
         )
 
     @classmethod
+    def bad_bars(cls, text: str) -> WindowSpecError:
+        return cls(
+            f"{text!r} is not a number of bars",
+            next_step="a spec with a `bar` counts its windows in bars: write '20b' or '200b'",
+        )
+
+    @classmethod
+    def no_bar(cls, name: str, functions: Iterable[str]) -> WindowSpecError:
+        return cls(
+            f"{name!r} has {list(functions)}, which are of bars, and no `bar`",
+            next_step="say how far apart the rows are, such as bar='4h'",
+        )
+
+    @classmethod
     def unknown_function(cls, name: str, known: Iterable[str]) -> WindowSpecError:
         return cls(
             f"there is no window function {name!r}", next_step=f"use one of {', '.join(known)}"

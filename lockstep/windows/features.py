@@ -22,7 +22,8 @@ def features(
     events: Events, points: ChangePoints, stored: Versions, spec: WindowSpec
 ) -> list[pl.Series]:
     """One column a feature, in the order of `spec.features()`, one value a version."""
-    values = _from_sums(events, points, stored, spec) | _from_rows(events, points, stored, spec)
+    sums = SumTable(events, points, stored)
+    values = _from_sums(sums, spec) | _from_rows(events, points, stored, spec)
     windows = list(enumerate(spec.windows))
     finished = [
         values[part, w].alias(part.name(spec.entity, window))
@@ -34,11 +35,32 @@ def features(
         for ratio in spec.ratios
         for w, window in windows
     ]
-    return finished + ratios
+    columns = finished + ratios
+    return columns if spec.bar is None else _where_enough(columns, sums, spec)
 
 
-def _from_sums(events: Events, points: ChangePoints, stored: Versions, spec: WindowSpec) -> _Values:
-    sums = SumTable(events, points, stored)
+def least_bars(bars: int) -> int:
+    """How many bars a window of so many must hold to have values: nine tenths, rounded up.
+
+    >>> [least_bars(bars) for bars in (1, 9, 10, 200)]
+    [1, 9, 9, 180]
+    """
+    return bars - bars // 10
+
+
+def _where_enough(columns: list[pl.Series], sums: SumTable, spec: WindowSpec) -> list[pl.Series]:
+    """The columns, a feature's windows one after another, null where a window lacks bars."""
+    enough = [
+        pl.Series(sums.over(w, "rows", None, None) >= least_bars(bars))
+        for w, bars in enumerate(spec.bars)
+    ]
+    return [
+        pl.select(pl.when(enough[place % len(enough)]).then(column).alias(column.name)).to_series()
+        for place, column in enumerate(columns)
+    ]
+
+
+def _from_sums(sums: SumTable, spec: WindowSpec) -> _Values:
     return {
         (part, w): part.definition.finish(ColumnSums(sums, w, part.column, part.where))
         for part in spec.parts
@@ -56,8 +78,8 @@ def _from_rows(events: Events, points: ChangePoints, stored: Versions, spec: Win
     for panel in panels(events, points, stored):
         places.append(panel.versions)
         for part, definition in found.items():
-            for w in range(len(spec.windows)):
-                held = panel.held(events, w, column=part.column, where=part.where)
+            for w, bars in enumerate(spec.bars):
+                held = panel.held(events, w, column=part.column, where=part.where, bars=bars)
                 pieces[part, w].append(definition.over(held))
     order = np.argsort(np.concatenate(places), kind="stable")
     return {key: pl.concat(parts).gather(order) for key, parts in pieces.items()}

@@ -36,15 +36,18 @@ class Panel:
     high: Ints
     versions: Ints
 
-    def held(self, events: Events, w: int, *, column: str | None, where: str | None) -> HeldRows:
+    def held(
+        self, events: Events, w: int, *, column: str | None, where: str | None, bars: int
+    ) -> HeldRows:
         """What window `w` holds, of the rows with a one in `where`."""
         values = events.values[column][self.rows] if column else np.zeros_like(self.rows)
         event, group, low, high = events.event[self.rows], self.group, self.low[w], self.high
         if where is None:
-            return HeldRows(group, event, values, low, high)
+            return HeldRows(group, event, values, low, high, bars)
         chosen = events.values[where][self.rows] == 1
         before = np.append(0, np.cumsum(chosen))
-        return HeldRows(group[chosen], event[chosen], values[chosen], before[low], before[high])
+        group, event, values = group[chosen], event[chosen], values[chosen]
+        return HeldRows(group, event, values, before[low], before[high], bars)
 
 
 @dataclass(frozen=True)

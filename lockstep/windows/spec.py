@@ -6,7 +6,7 @@ import hashlib
 import json
 from dataclasses import asdict, dataclass
 
-from lockstep.windows.duration import duration_us
+from lockstep.windows.duration import bar_count, duration_us
 from lockstep.windows.errors import WindowSpecError
 from lockstep.windows.functions import FUNCTIONS, ValueType, WindowFunction
 
@@ -104,6 +104,11 @@ class WindowSpec:
     holds anything and one more when it no longer does: what a daily mart is. A snapshot
     at s reflects what was known before s.
 
+    `bar` says that the rows are bars: one each `bar` (such as `4h`), known at its end.
+    Windows are counted in bars then (`200b`), and a bar counts when t < T <= t + w: the
+    oldest leaves as the next one arrives. A window that holds fewer than `least_bars` has
+    no value at all: warm-up and long gaps are null, short gaps are bridged.
+
     >>> spec = WindowSpec("card_windows", source="bank/payments", entity="card",
     ...                   entity_keys=("card_id",), windows=("1d",),
     ...                   aggregations=(Aggregation("count", what="payment"),))
@@ -120,12 +125,16 @@ class WindowSpec:
     ratios: tuple[Ratio, ...] = ()
     resolution: str | None = None
     snapshots: bool = False
+    bar: str | None = None
 
     def __post_init__(self) -> None:
         if not (self.entity_keys and self.windows and (self.aggregations or self.ratios)):
             raise WindowSpecError.bad_aggregation(
                 f"{self.name!r} needs at least one entity key, window and aggregation"
             )
+        barless = sorted({p.function for p in self.parts if p.definition.needs_bar})
+        if barless and self.bar is None:
+            raise WindowSpecError.no_bar(self.name, barless)
         lengths = list(self.lengths_us)
         if lengths != sorted(set(lengths)):
             raise WindowSpecError.bad_aggregation(
@@ -154,12 +163,29 @@ class WindowSpec:
     @property
     def fingerprint(self) -> str:
         """SHA-256 in hex of all that the spec says: it changes when a step's value may."""
-        return hashlib.sha256(json.dumps(asdict(self), sort_keys=True).encode()).hexdigest()
+        said = asdict(self)
+        if self.bar is None:
+            del said["bar"]  # a model whose views have none was trained before there were bars
+        return hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()
 
     @property
     def lengths_us(self) -> tuple[int, ...]:
         """The windows in microseconds, shortest first."""
-        return tuple(duration_us(window) for window in self.windows)
+        if self.bar is None:
+            return tuple(duration_us(window) for window in self.windows)
+        return tuple(bars * duration_us(self.bar) for bars in self.bars)
+
+    @property
+    def expiries_us(self) -> tuple[int, ...]:
+        """How long after its event time a row leaves each window."""
+        return tuple(length + int(self.bar is not None) for length in self.lengths_us)
+
+    @property
+    def bars(self) -> tuple[int, ...]:
+        """How many bars each window has when none is missing; zeros for rows that are none."""
+        if self.bar is None:
+            return (0,) * len(self.windows)
+        return tuple(bar_count(window) for window in self.windows)
 
     @property
     def grid_us(self) -> int:

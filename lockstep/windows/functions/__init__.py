@@ -7,6 +7,7 @@ put through the shared checks of the tests by that alone.
 
 from __future__ import annotations
 
+from lockstep.windows.functions.bars import ExponentialMean, First, ReturnDeviation, Slope
 from lockstep.windows.functions.base import (
     HeldRows,
     RangeFunction,
@@ -19,6 +20,7 @@ from lockstep.windows.functions.distinct import ActiveDays, Distinct
 from lockstep.windows.functions.extremes import Maximum, Minimum
 from lockstep.windows.functions.last import Last, LastEventTime
 from lockstep.windows.functions.median import Median
+from lockstep.windows.functions.oscillators import Macd, MacdSignal, RelativeStrength
 from lockstep.windows.functions.sums import Count, Mean, Rate, StandardDeviation, Sum
 
 FUNCTIONS: dict[str, WindowFunction] = {
@@ -34,6 +36,13 @@ FUNCTIONS: dict[str, WindowFunction] = {
     "active_days": ActiveDays(),
     "last": Last(),
     "last_event_time": LastEventTime(),
+    "first": First(),
+    "ema": ExponentialMean(),
+    "slope": Slope(),
+    "return_std": ReturnDeviation(),
+    "rsi": RelativeStrength(),
+    "macd": Macd(),
+    "macd_signal": MacdSignal(),
 }
 
 __all__ = [

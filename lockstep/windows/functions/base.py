@@ -34,7 +34,8 @@ class HeldRows:
     Version i holds the rows `low[i] .. high[i] - 1`. Neither bound ever falls from one
     version to the next. `group` rises with the row, and a version holds rows of one group
     only, in time order. `event` is in microseconds; `values` is the column, zeros for a
-    statistic without one.
+    statistic without one. `bars` is how many rows the window has when none is missing, 0
+    where rows are no bars.
     """
 
     group: Ints
@@ -42,6 +43,7 @@ class HeldRows:
     values: Ints
     low: Ints
     high: Ints
+    bars: int = 0
 
     @property
     def length(self) -> Ints:
@@ -56,6 +58,8 @@ class WindowFunction(ABC):
     needs_column: ClassVar[bool] = True
     # Whether the column may hold text or other ids, of which only equality counts.
     takes_any_id: ClassVar[bool] = False
+    # Whether it means something for bars only: rows at a regular distance.
+    needs_bar: ClassVar[bool] = False
 
 
 class SumFunction(WindowFunction):

@@ -8,7 +8,10 @@ from __future__ import annotations
 import statistics
 from collections.abc import Callable, Iterable
 from fractions import Fraction
+from functools import reduce
+from itertools import pairwise
 from math import sqrt
+from operator import add
 from typing import Any, NamedTuple
 
 from lockstep.windows.spec import Aggregation, WindowSpec
@@ -37,6 +40,60 @@ def _std(rows: list[Row]) -> float | None:
     return sqrt(float(numerator) / float(n * (n - 1)))
 
 
+def _ema(values: list[float], span: float) -> float:
+    """Normalised weights, by the recursion: pandas' ewm(adjust=True)."""
+    keep, total, weight = 1 - 2 / (max(span, 1.0) + 1), 0.0, 0.0
+    for value in values:
+        total, weight = total * keep + value, weight * keep + 1
+    return total / weight
+
+
+def _macds(values: list[float], bars: int) -> list[float]:
+    slow = bars / 4
+    upto = [values[: n + 1] for n in range(len(values))]
+    return [_ema(v, slow * 12 / 26) - _ema(v, slow) for v in upto]
+
+
+def _rsi(values: list[float], bars: int) -> float | None:
+    changes = [b - a for a, b in pairwise(values)]
+    if not changes:
+        return None
+    keep, up, down = 1 - 2 / (max(2 * (bars / 8) - 1, 1.0) + 1), 0.0, 0.0
+    for change in changes:
+        up, down = up * keep + max(change, 0.0), down * keep + max(-change, 0.0)
+    return 100 * up / (up + down) if up + down else 50.0
+
+
+def _slope(values: list[float]) -> float | None:
+    """By the definition, as fractions."""
+    m, total = len(values), sum(values)
+    if m < 2 or total <= 0:
+        return None
+    middle = Fraction(m - 1, 2)
+    lean = sum((k - middle) * int(x) for k, x in enumerate(values))
+    return float(lean / sum((k - middle) ** 2 for k in range(m)) / Fraction(int(total), m))
+
+
+def _return_std(values: list[float]) -> float | None:
+    if len(values) < 3 or min(values[:-1]) <= 0:
+        return None
+    returns = [b / a - 1 for a, b in pairwise(values)]
+    # Not `sum`, which makes up for rounding.
+    mean = reduce(add, returns, 0.0) / len(returns)
+    squares = reduce(add, [(r - mean) * (r - mean) for r in returns], 0.0)
+    return sqrt(squares / (len(returns) - 1))
+
+
+# Each is given the values of some bars, and how many the window has when none is missing.
+BARS: dict[str, Callable[[list[float], int], Any]] = {
+    "first": lambda values, bars: int(values[0]),
+    "ema": lambda values, bars: _ema(values, bars / 4),
+    "slope": lambda values, bars: _slope(values),
+    "return_std": lambda values, bars: _return_std(values),
+    "rsi": _rsi,
+    "macd": lambda values, bars: _macds(values, bars)[-1],
+    "macd_signal": lambda values, bars: _ema(_macds(values, bars), bars / 4 * 9 / 26),
+}
 # Each is given the rows in order of (event, created, value).
 REFERENCE: dict[str, Callable[[list[Row]], Any]] = {
     "count": len,
@@ -52,6 +109,14 @@ REFERENCE: dict[str, Callable[[list[Row]], Any]] = {
     "last": lambda rows: rows[-1].value if rows else None,
     "last_event_time": lambda rows: rows[-1].event if rows else None,
 }
+
+
+def value_of(function: str, rows: list[Row], bars: int = 0) -> Any:
+    """The statistic of the rows that a window of so many bars holds, none where not of bars."""
+    if function not in BARS:
+        return REFERENCE[function](rows)
+    values = [float(row.value) for row in rows[-bars:]]
+    return BARS[function](values, bars) if values else None
 
 
 def up(time: int, spec: WindowSpec) -> int:
@@ -76,19 +141,28 @@ def _undeleted(deletion: Row) -> Row:
 def values_at(rows: Iterable[Row], spec: WindowSpec, t: int) -> dict[str, Any]:
     """The features of one entity at t, of live rows: without a grid, event < t < event + w."""
     rows, answer = list(rows), {}
-    for window, length in zip(spec.windows, spec.lengths_us, strict=True):
-        held = [r for r in rows if up(r.event + 1, spec) <= t < up(r.event + length, spec)]
+    for window, expiry in zip(spec.windows, _expiries(spec), strict=True):
+        held = [r for r in rows if up(r.event + 1, spec) <= t < up(r.event + expiry, spec)]
+        bars = int(window[:-1]) if spec.bar else 0
+        found = {part: _value(part, held, bars) for part in spec.parts}
+        if 10 * len(held) < 9 * bars:
+            found = dict.fromkeys(spec.parts)
         for part in spec.aggregations:
-            answer[part.name(spec.entity, window)] = _value(part, held)
+            answer[part.name(spec.entity, window)] = found[part]
         for ratio in spec.ratios:
-            of, to = _value(ratio.of, held), _value(ratio.to, held)
+            of, to = found[ratio.of], found[ratio.to]
             answer[ratio.name(spec.entity, window)] = of / to if of is not None and to else None
     return answer
 
 
-def _value(part: Aggregation, held: list[Row]) -> Any:
+def _value(part: Aggregation, held: list[Row], bars: int) -> Any:
     chosen = [row for row in held if part.where is None or row.flag == 1]
-    return REFERENCE[part.function](chosen)
+    return value_of(part.function, chosen, bars)
+
+
+def _expiries(spec: WindowSpec) -> list[int]:
+    """How long after its time a row leaves: at once for events, a microsecond later for bars."""
+    return [length + (spec.bar is not None) for length in spec.lengths_us]
 
 
 def stored_steps(
@@ -115,7 +189,7 @@ def _change_points(rows: list[Row], spec: WindowSpec) -> set[int]:
 
 
 def _edges(row: Row, spec: WindowSpec) -> list[int]:
-    return [up(row.event + 1, spec), *(up(row.event + w, spec) for w in spec.lengths_us)]
+    return [up(row.event + 1, spec), *(up(row.event + w, spec) for w in _expiries(spec))]
 
 
 def _versions_of(s: int, rows: list[Row], spec: WindowSpec) -> list[dict[str, Any]]:

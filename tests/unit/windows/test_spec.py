@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from histories import COUNT, spec_of
 
+from feature_repo.windows.fraud import CUSTOMER_WINDOWS
 from lockstep.windows.errors import WindowSpecError
 from lockstep.windows.spec import Aggregation, Ratio, WindowSpec
 
@@ -42,3 +43,10 @@ def test_the_core_keeps_the_names_of_its_own_columns(fields: dict[str, Any]) -> 
     known = {"entity_keys": ("key",), "aggregations": (COUNT,), **fields}
     with pytest.raises(WindowSpecError, match="names of the core's own columns"):
         WindowSpec("w", "s", "e", windows=("1m",), **known)
+
+
+def test_a_spec_without_bars_says_what_it_said_before_there_were_bars() -> None:
+    """Models in use hold these fingerprints: another one would refuse them."""
+    assert CUSTOMER_WINDOWS.fingerprint == (
+        "7ea4ac99581e5feba75415dcf0a36fbdee61695d06f981ef44bc288b65bf47bd"
+    )

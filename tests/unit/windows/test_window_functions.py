@@ -11,7 +11,7 @@ from histories import FAR, GRIDS, MINUTE, as_table, built, cuts, frame, historie
 from hypothesis import given
 from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
-from step_oracle import DAY, REFERENCE, Row, stored_steps
+from step_oracle import BARS, DAY, REFERENCE, Row, stored_steps, value_of
 
 from lockstep.windows.functions import FUNCTIONS
 from lockstep.windows.microseconds import instant_at
@@ -24,44 +24,57 @@ every_function = pytest.mark.parametrize("function", list(FUNCTIONS))
 def spec_with(function: str, where: str | None = None, **options: Any) -> WindowSpec:
     definition = FUNCTIONS[function]
     column = ("flag" if function == "rate" else "value") if definition.needs_column else None
+    if definition.needs_bar:
+        options = {"bar": "1m", "windows": ("1b", "2b", "5b"), **options}
     return spec_of(Aggregation(function, column, what="it", where=where), **options)
 
 
 def values_of(rows: list[Row], function: str, *, at: int) -> Any:
-    """The value over the longest window in the step at `at`."""
-    table = built(rows, spec_with(function))
-    return table.row(by_predicate=pl.col("event_timestamp") == instant_at(at), named=True)[
-        f"key_it_{function}_5m"
-    ]
+    """The value over the longest window, of five minutes (one bar), in the step at `at`."""
+    needs_bar = FUNCTIONS[function].needs_bar
+    spec = spec_with(function, **{"bar": "5m", "windows": ("1b",)} if needs_bar else {})
+    table = built(rows, spec)
+    step = table.row(by_predicate=pl.col("event_timestamp") == instant_at(at), named=True)
+    return step[list(spec.features())[-1]]
+
+
+def leaving(function: str) -> int:
+    """When a row at 0 leaves such a window: a bar as the next one arrives."""
+    return 5 * MINUTE + int(FUNCTIONS[function].needs_bar)
+
+
+def expected_of(rows: list[Row], function: str) -> Any:
+    """What the definition says of the rows that such a window holds."""
+    return value_of(function, rows, bars=1)
 
 
 def test_every_function_has_a_definition_to_be_checked_against() -> None:
-    assert set(FUNCTIONS) == set(REFERENCE)
+    assert set(FUNCTIONS) == {*REFERENCE, *BARS}
 
 
 @every_function
 def test_an_empty_window_has_the_value_of_no_rows(function: str) -> None:
-    assert values_of([Row(1, 0, 0, 7)], function, at=5 * MINUTE) == REFERENCE[function]([])
+    assert values_of([Row(1, 0, 0, 7)], function, at=leaving(function)) == expected_of([], function)
 
 
 @every_function
 def test_a_single_event_stands_for_itself(function: str) -> None:
     row = Row(1, 3, 3, -7)
-    assert values_of([row], function, at=4) == REFERENCE[function]([row])
+    assert values_of([row], function, at=4) == expected_of([row], function)
 
 
 @every_function
 def test_rows_that_tie_on_both_times_all_count(function: str) -> None:
     rows = [Row(1, 3, 3, value, value % 2) for value in (4, -2, 9, 9)]
-    assert values_of(rows, function, at=4) == REFERENCE[function](sorted(rows))
+    assert values_of(rows, function, at=4) == expected_of(sorted(rows), function)
 
 
 @every_function
 def test_a_row_leaves_the_window_exactly_at_its_expiry(function: str) -> None:
     first, second = Row(1, 0, 0, 5), Row(1, MINUTE, MINUTE, 8)
     both = [first, second]
-    assert values_of(both, function, at=MINUTE + 1) == REFERENCE[function](both)
-    assert values_of(both, function, at=5 * MINUTE) == REFERENCE[function]([second])
+    assert values_of(both, function, at=MINUTE + 1) == expected_of(both, function)
+    assert values_of(both, function, at=leaving(function)) == expected_of([second], function)
 
 
 @every_function
