@@ -11,16 +11,17 @@ from typing import TypeAlias
 from feast import Entity, FeatureService, FeatureView, OnDemandFeatureView
 
 from feature_repo import definitions
+from lockstep.errors import LockstepError
 
 FeastObject: TypeAlias = Entity | FeatureView | OnDemandFeatureView | FeatureService
 
 
-class DefinitionsError(Exception):
+class DiscoveryError(LockstepError):
     """Two modules of definitions that cannot be applied together."""
 
     @classmethod
-    def same_name(cls, name: str, modules: tuple[str, str]) -> DefinitionsError:
-        return cls(f"{' and '.join(modules)} each define {name!r}: rename one of them")
+    def same_name(cls, name: str, modules: tuple[str, str]) -> DiscoveryError:
+        return cls(f"{' and '.join(modules)} each define {name!r}", next_step="rename one of them")
 
 
 def feast_objects(use_case: str | None = None) -> dict[str, FeastObject]:
@@ -29,18 +30,20 @@ def feast_objects(use_case: str | None = None) -> dict[str, FeastObject]:
     To use case `fraud` belong `definitions/fraud.py` and all `definitions/fraud_*.py`.
 
     Raises:
-        DefinitionsError: modules give different objects the same variable name.
+        DiscoveryError: modules give different objects the same variable's or Feast's name.
     """
     found: dict[str, FeastObject] = {}
-    homes: dict[str, str] = {}
+    homes: dict[object, tuple[FeastObject, str]] = {}
     for module in _modules(use_case):
         for name, value in vars(module).items():
             if not isinstance(value, FeastObject):
                 continue
             # One module may use what another defines: then it is the same object.
-            if found.setdefault(name, value) is not value:
-                raise DefinitionsError.same_name(name, (homes[name], module.__name__))
-            homes.setdefault(name, module.__name__)
+            for taken in (name, (type(value), value.name)):
+                first, home = homes.setdefault(taken, (value, module.__name__))
+                if first is not value:
+                    raise DiscoveryError.same_name(value.name, (home, module.__name__))
+            found[name] = value
     return dict(sorted(found.items()))
 
 

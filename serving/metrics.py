@@ -191,14 +191,16 @@ class Metrics:
             views.setdefault(feature.view, column)
         ages = np.concatenate([read.ages.take(list(views.values()), axis=1) for read in reads])
         for view, seconds in zip(views, ages.T, strict=True):
-            _observe_all(self._age.labels(use_case, view), seconds[~np.isnan(seconds)])
+            _observe_all(self._age.labels(use_case, view), seconds)
 
 
 def _observe_all(histogram: Histogram, values: NDArray[np.float64]) -> None:
     """As `observe` for each value; of a batch of 1,000 rows that took 2 ms, this takes .05.
 
-    Reaches into the histogram: prometheus_client takes one value at a time.
+    Reaches into the histogram: prometheus_client takes one value at a time. What is no number,
+    such as a challenger's score that came to nothing, is left out.
     """
+    values = values[~np.isnan(values)]
     bounds, buckets = histogram._upper_bounds, histogram._buckets
     places, counts = np.unique(np.searchsorted(bounds, values), return_counts=True)
     for place, count in zip(places.tolist(), counts.tolist(), strict=True):

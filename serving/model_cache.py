@@ -47,7 +47,8 @@ class Refusal:
 class CacheState:
     """What serves now. `problem` is why the registry could not be asked the last time.
 
-    `answered` is the last request for a reload that was seen to.
+    `answered` is the last request for a reload that was seen to. `is_unregistered`: when the
+    registry last answered, it had no champion.
     """
 
     champion: Cached | None = None
@@ -56,12 +57,7 @@ class CacheState:
     problem: str | None = None
     checked: datetime | None = None
     answered: int = 0
-
-    @property
-    def is_without_model(self) -> bool:
-        """Whether it was looked for a champion and there was none, not even one that is refused."""
-        is_refused = any(refusal.alias == "champion" for refusal in self.refused)
-        return self.checked is not None and self.champion is None and not is_refused
+    is_unregistered: bool = False
 
 
 @dataclass(frozen=True)

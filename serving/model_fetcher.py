@@ -28,6 +28,7 @@ from serving.plan import ServingPlan
 from serving.refused_versions import RefusedVersions
 from serving.scorer import plan_for
 from serving.settings import ServingSettings
+from serving.use_cases import USE_CASES
 
 _log = structlog.get_logger(__name__)
 
@@ -72,7 +73,7 @@ class ModelFetcher:
                 break
             except NoModelError as error:
                 if alias == CHAMPION:
-                    state = replace(state, problem=str(error))
+                    state = replace(state, problem=str(error), is_unregistered=True)
             if found is not None and why is not None:
                 refusal = Refusal(alias, found.version, why)
                 state, found = replace(state, refused=(*state.refused, refusal)), None
@@ -80,7 +81,7 @@ class ModelFetcher:
                 state = replace(state, challenger=found)
             elif found is not None:
                 # Without a champion that may serve the one before goes on.
-                state = replace(state, champion=found)
+                state = replace(state, champion=found, is_unregistered=False)
         if state.challenger == state.champion:
             state = replace(state, challenger=None)
         cache.write_state(state)
@@ -139,13 +140,15 @@ class ModelFetcher:
         try:
             model, example = cache.load(cached)
             plan_for(model, self._plan.use_cases[cache.use_case])
+            artefact = model.predictor.artefact
+            artefact.target.check_decisions(USE_CASES[cache.use_case].events.decisions)
+            outputs = model.predictor.row_outputs(example)
         except ModelArtefactError as error:
             # Perhaps it is torn on this machine only: the next time it is fetched anew.
             shutil.rmtree(cache.folder / cached.folder)
             return str(error)
         except LockstepError as error:
             return str(error)
-        outputs = model.predictor.row_outputs(example)
         if not np.isfinite(outputs).all():
             return f"version {cached.version} has no finite score for its own input example"
         return None

@@ -22,6 +22,7 @@ import msgspec
 
 import feature_repo
 from lockstep.stores.read_plan import ReadPlan
+from lockstep.use_cases import use_case_names
 from serving.catalog import Catalog
 from serving.errors import DefinitionsError
 from serving.settings import ServingSettings
@@ -138,14 +139,17 @@ def plan_of(settings: ServingSettings) -> ServingPlan:
 
 
 def sources_hash(settings: ServingSettings) -> str:
-    """SHA-256 in hex of the project's name, the installed definitions and Lockstep's version.
+    """SHA-256 in hex of the project's name, the installed use cases and Lockstep's version.
+
+    Of a use case its definitions count, and whether it is served.
 
     Raises:
         DefinitionsError: feature_store.yaml cannot be used.
     """
     folder = Path(feature_repo.__file__).parent
     project = Catalog.load(settings.project).project
-    told = hashlib.sha256(f"{_FORMAT} {version('lockstep')} {project}".encode())
+    served = " ".join(use_case_names("serving.use_cases"))
+    told = hashlib.sha256(f"{_FORMAT} {version('lockstep')} {project} {served}".encode())
     for path in sorted(folder.rglob("*.py")):
         told.update(path.relative_to(folder).as_posix().encode() + b"\0" + path.read_bytes())
     return told.hexdigest()

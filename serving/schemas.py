@@ -143,7 +143,7 @@ class Estimate(Answer):
     low: float = Field(description="The lower end of the interval.", examples=[9_820_000.0])
     high: float = Field(description="Its upper end.", examples=[13_400_000.0])
     coverage: float = Field(
-        gt=0, lt=1, description="The share of cases that the interval is to hold.", examples=[0.9]
+        ge=0, lt=1, description="The share of cases that the interval is to hold.", examples=[0.9]
     )
 
 

@@ -73,7 +73,7 @@ class Services:
     def why_not_started(self) -> dict[str, LockstepError]:
         """The use cases of which no model was ever loaded, and why.
 
-        Where another has one, those are not missed for which none was found.
+        Where another has one, those are not missed for which none was ever registered.
         """
         missing: dict[str, LockstepError] = {}
         for name, service in self.by_name.items():
@@ -86,7 +86,7 @@ class Services:
         return {
             name: error
             for name, error in missing.items()
-            if not self.by_name[name].models.state.is_without_model
+            if not self.by_name[name].models.state.is_unregistered
         }
 
     @asynccontextmanager

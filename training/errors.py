@@ -43,6 +43,13 @@ class TrainingError(LockstepError):
         )
 
     @classmethod
+    def not_two_classes(cls, name: str) -> TrainingError:
+        return cls(
+            f"the model of {name!r} predicts something else than two classes",
+            next_step="judge it where it was trained: only two classes are judged here",
+        )
+
+    @classmethod
     def not_applied(cls, feature_service: str) -> TrainingError:
         return cls(
             f"the feature registry has no feature service {feature_service!r}",

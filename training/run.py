@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import polars as pl
 
 from lockstep.contract.predictor import Predictor
+from lockstep.contract.targets import ClassTarget
 from lockstep.lake.lake import Lake
 from lockstep.settings import Settings
 from training.bootstrap import Interval
@@ -133,11 +134,16 @@ def train(
 
 
 def scored_by(predictor: Predictor, rows: pl.DataFrame, use_case: UseCase) -> ScoredRows:
-    """The rows with the predictor's scores, at its threshold."""
+    """The rows with the predictor's scores, at its threshold.
+
+    Raises:
+        TrainingError: the predictor tells other than two classes apart.
+    """
     scores = predictor.scores(rows.select(predictor.artefact.feature_order).to_dict())
-    threshold = predictor.artefact.threshold
-    assert threshold is not None, "models of two classes are all that is trained"
-    return ScoredRows(rows, scores, threshold, use_case)
+    target = predictor.artefact.target
+    if not isinstance(target, ClassTarget) or target.classes != 2:
+        raise TrainingError.not_two_classes(use_case.name)
+    return ScoredRows(rows, scores, target.threshold, use_case)
 
 
 def labelled_rows(

@@ -147,6 +147,7 @@ def predictions(model: RegisteredModel, events: ScoredEvents, dataset: Dataset) 
 
     Raises:
         ScoringError: the model reads what the dataset lacks.
+        TargetError: the model predicts something else than is decided here.
     """
     predictor = model.predictor
     order, rows = predictor.artefact.feature_order, dataset.rows
@@ -154,6 +155,7 @@ def predictions(model: RegisteredModel, events: ScoredEvents, dataset: Dataset) 
         service = predictor.artefact.feature_service
         raise ScoringError.unknown_features(model, service, lacking)
     target = predictor.artefact.target
+    target.check_decisions(events.decisions)
     outputs = predictor.outputs(rows.select(order).to_dict())
     rejected, decided = dataset.rejected(), target.decided(outputs).tolist()
     decisions = [
@@ -167,18 +169,21 @@ def predictions(model: RegisteredModel, events: ScoredEvents, dataset: Dataset) 
         CREATED_TIMESTAMP,
         pl.when(~pl.Series(rejected)).then(pl.Series(target.scores(outputs))).alias("score"),
         pl.Series("decision", decisions, pl.String),
-        *_wide(outputs, rejected),
+        _several(outputs, rejected),
         pl.lit(predictor.artefact.threshold, pl.Float64).alias("threshold"),
         pl.lit(model.version, pl.Int64).alias("model_version"),
         *(column for name in order for column in (pl.col(name), _status(name, rows))),
     )
 
 
-def _wide(outputs: Floats, rejected: NDArray[np.bool_]) -> list[pl.Expr]:
-    """What the score does not say of a model that answers with several numbers."""
-    if outputs.shape[1] == 1:
-        return []
-    return [pl.when(~pl.Series(rejected)).then(pl.Series(outputs.tolist())).alias("outputs")]
+def _several(outputs: Floats, rejected: NDArray[np.bool_]) -> pl.Series:
+    """All numbers of a model that answers with several; null where the score is all."""
+    is_single = outputs.shape[1] == 1
+    cells = [
+        None if is_single or is_rejected else row
+        for row, is_rejected in zip(outputs.tolist(), rejected.tolist(), strict=True)
+    ]
+    return pl.Series("outputs", cells, pl.List(pl.Float64))
 
 
 def _status(name: str, rows: pl.DataFrame) -> pl.Expr:

@@ -31,12 +31,16 @@ def demo(
 
     from lockstep.cli.demo_parts.commands import lockstep, shown
     from lockstep.cli.demo_parts.prepare import prepare
+    from lockstep.cli.own_options import called_with
     from lockstep.lake.lake import Lake
     from lockstep.settings import Settings
     from lockstep.stores.embedded_redis import embedded_redis
     from lockstep.use_cases import load_use_case
 
     contract = load_use_case("lockstep.contract", use_case, entry="SCORED_EVENTS")
+    generator = load_use_case("lockstep.jobs.generate", use_case, entry="generate_frames")
+    # What cannot be generated is said before the last demo's data are cleared away.
+    called_with(generator.Options, [*context.args, "--seed", str(seed)])
     settings = Settings()
     prepare(settings.home_dir, Lake.at(settings.lake))
     raw = str(settings.home_dir / "raw" / f"{use_case}.parquet")
@@ -111,11 +115,11 @@ def _report(settings: Settings, proof: Any, answers: list[dict[str, Any]]) -> No
 
     from lockstep.cli.errors import DemoError
 
-    decisions = Counter(answer["decision"] for answer in answers)
-    told = ", ".join(f"{count:,} {decision}" for decision, count in decisions.most_common())
+    decisions = Counter(answer["decision"] for answer in answers if "decision" in answer)
+    told = [f"{count:,} {decision}" for decision, count in decisions.most_common()]
     typer.echo(
-        f"  {proof.rows:,} predictions: {told}; {proof.at_cut:,} rows had moved on since their "
-        "cut and were compared there"
+        f"  {', '.join([f'{proof.rows:,} predictions', *told])}; {proof.at_cut:,} rows had moved "
+        "on since their cut and were compared there"
     )
     typer.echo(f"  {proof.comparison.both_null:,} values were null on both sides")
     typer.secho(f"  {proof.comparison}", bold=True)

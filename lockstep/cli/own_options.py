@@ -28,12 +28,14 @@ def called_with(call: Callable[..., _T], arguments: Sequence[str], **given: Any)
     or dates. `given` are arguments of the same names that are known already.
 
     Raises:
-        OptionError: it has no such option, or a value is missing or of another type.
+        OptionError: it has no such option, one that it needs was not given, or a value is
+            missing or of another type.
 
     >>> called_with(date, [], year=2018, month=4, day=1)
     datetime.date(2018, 4, 1)
     """
-    known = list(inspect.signature(call).parameters)
+    parameters = inspect.signature(call).parameters
+    known = list(parameters)
     for name, text in _pairs(arguments):
         if name not in known:
             raise OptionError.unknown(name, known)
@@ -44,6 +46,9 @@ def called_with(call: Callable[..., _T], arguments: Sequence[str], **given: Any)
             raise OptionError.bad_value(name, text, kind) from None
     if unknown := given.keys() - set(known):
         raise OptionError.unknown(min(unknown), known)
+    needed = (name for name, one in parameters.items() if one.default is one.empty)
+    if missing := [name for name in needed if name not in given]:
+        raise OptionError.missing(missing[0])
     return call(**given)
 
 

@@ -12,7 +12,7 @@ from datetime import datetime
 from typing import Any
 
 from lockstep.contract.instant import InstantError, parse_instant
-from lockstep.contract.targets import ClassTarget, Target, target_of
+from lockstep.contract.targets import ClassTarget, Target, TargetError, target_of
 from lockstep.errors import LockstepError
 
 CHAMPION = "champion"
@@ -27,6 +27,10 @@ class ModelArtefactError(LockstepError):
     @classmethod
     def bad_metadata(cls, problem: str) -> ModelArtefactError:
         return cls(f"the model's metadata {problem}", next_step="register it with `lockstep train`")
+
+    @classmethod
+    def bad_target(cls, cause: Exception) -> ModelArtefactError:
+        return cls(f"the model's metadata cannot be used: {cause}", next_step="train it again")
 
     @classmethod
     def other_use_case(cls, got: str, expected: str) -> ModelArtefactError:
@@ -97,7 +101,7 @@ class ModelArtefact:
         """The artefact that `to_metadata` wrote; further keys are left alone.
 
         Raises:
-            ModelArtefactError, TargetError: a key is missing or of another type.
+            ModelArtefactError: a key is missing or of another type.
         """
         for key in _TEXTS:
             if not isinstance(metadata.get(key), str):
@@ -106,6 +110,10 @@ class ModelArtefact:
         if not isinstance(order, list) or not order or not all(isinstance(n, str) for n in order):
             raise ModelArtefactError.bad_metadata("has no list of names 'feature_order'")
         try:
+            target = target_of(metadata)
+        except TargetError as error:
+            raise ModelArtefactError.bad_target(error) from error
+        try:
             trained_as_of = parse_instant(metadata["trained_as_of"])
         except InstantError as error:
             raise ModelArtefactError.bad_metadata(f"has a bad 'trained_as_of': {error}") from error
@@ -113,7 +121,7 @@ class ModelArtefact:
             use_case=metadata["use_case"],
             feature_service=metadata["feature_service"],
             feature_order=tuple(order),
-            target=target_of(metadata),
+            target=target,
             trained_as_of=trained_as_of,
             fingerprint=metadata["fingerprint"],
         )

@@ -63,7 +63,13 @@ class Predictor:
         return self.artefact.target.scores(self.outputs(columns))
 
     def row_outputs(self, rows: NDArray[np.float64]) -> NDArray[np.float64]:
-        """As `outputs` for (rows, features) in the model's order, as `model_input` makes them."""
+        """As `outputs` for (rows, features) in the model's order, as `model_input` makes them.
+
+        Raises:
+            TargetError: the model answers with more or fewer numbers than its target says.
+        """
+        if not len(rows):
+            return np.empty((0, self.artefact.target.width))
         if self._trees is not None:
             return self._trees.scores(rows)[:, np.newaxis]
         # One thread: up to some thousand rows, starting threads costs more than the trees.

@@ -6,7 +6,7 @@ Training, batch scoring and the API read a model's output by this alone.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -22,11 +22,25 @@ _MEDIAN = 0.5
 
 
 class TargetError(LockstepError):
-    """A model that says nothing usable of what it predicts."""
+    """A model that says nothing usable of what it predicts, or answers something else."""
 
     @classmethod
     def bad(cls, problem: str) -> TargetError:
         return cls(f"the model's target {problem}", next_step="register it with `lockstep train`")
+
+    @classmethod
+    def other_width(cls, got: int, expected: int) -> TargetError:
+        return cls(
+            f"the model answers with {got} numbers a row, its target with {expected}",
+            next_step="train and register it again",
+        )
+
+    @classmethod
+    def other_decisions(cls, kind: str, decisions: Sequence[str]) -> TargetError:
+        return cls(
+            f"the model predicts {kind}, which does not fit the decisions {list(decisions)}",
+            next_step="train one of this use case with `lockstep train`",
+        )
 
 
 class Target(ABC):
@@ -52,6 +66,14 @@ class Target(ABC):
         """(rows,) the number of what is decided; 0 for nothing special."""
 
     @abstractmethod
+    def check_decisions(self, decisions: Sequence[str]) -> None:
+        """Returns where these can be decided by it.
+
+        Raises:
+            TargetError: there are more or fewer of them.
+        """
+
+    @abstractmethod
     def to_metadata(self) -> dict[str, Any]:
         """The plain mapping that `target_of` reads."""
 
@@ -70,13 +92,19 @@ class ClassTarget(Target):
     threshold: float
     classes: int = 2
 
+    def __post_init__(self) -> None:
+        if not 0 <= self.threshold <= 1:
+            raise TargetError.bad(f"has the threshold {self.threshold}, no probability")
+
     @property
     def width(self) -> int:
         return 1 if self.classes == 2 else self.classes
 
     def outputs(self, model: Any, rows: Floats, *, threads: int) -> Floats:
         probabilities = model.predict(rows, prediction_type="Probability", thread_count=threads)
-        found = np.asarray(probabilities, np.float64)
+        found = np.asarray(probabilities, np.float64).reshape(len(rows), -1)
+        if found.shape[1] != self.classes:
+            raise TargetError.other_width(found.shape[1], self.classes)
         return found[:, 1:] if self.classes == 2 else found
 
     def scores(self, outputs: Floats) -> Floats:
@@ -86,6 +114,10 @@ class ClassTarget(Target):
         calls = self._calls(outputs)
         reached = calls.max(axis=1) >= self.threshold
         return np.where(reached, calls.argmax(axis=1) + 1, 0)
+
+    def check_decisions(self, decisions: Sequence[str]) -> None:
+        if len(decisions) != self.classes:
+            raise TargetError.other_decisions(f"{self.classes} classes", decisions)
 
     def to_metadata(self) -> dict[str, Any]:
         return {"target": self.kind, "threshold": self.threshold, "classes": self.classes}
@@ -124,8 +156,11 @@ class QuantileTarget(Target):
         return self.levels.index(_MEDIAN)
 
     def outputs(self, model: Any, rows: Floats, *, threads: int) -> Floats:
-        raw = np.asarray(model.predict(rows, thread_count=threads), np.float64)
-        ordered = np.sort(raw.reshape(len(rows), self.width), axis=1)
+        answered = np.asarray(model.predict(rows, thread_count=threads), np.float64)
+        raw = answered.reshape(len(rows), -1)
+        if raw.shape[1] != self.width:
+            raise TargetError.other_width(raw.shape[1], self.width)
+        ordered = np.sort(raw, axis=1)
         return np.exp(ordered) if self.of_log else ordered
 
     def scores(self, outputs: Floats) -> Floats:
@@ -133,6 +168,10 @@ class QuantileTarget(Target):
 
     def decided(self, outputs: Floats) -> Ints:
         return np.zeros(len(outputs), np.int64)
+
+    def check_decisions(self, decisions: Sequence[str]) -> None:
+        if decisions:
+            raise TargetError.other_decisions("a number", decisions)
 
     def to_metadata(self) -> dict[str, Any]:
         return {"target": self.kind, "levels": list(self.levels), "of_log": self.of_log}
@@ -151,12 +190,15 @@ def target_of(metadata: Mapping[str, Any]) -> Target:
         threshold, classes = metadata.get("threshold"), metadata.get("classes", 2)
         if not isinstance(threshold, float):
             raise TargetError.bad("has no number 'threshold'")
-        if not isinstance(classes, int) or classes < 2:
+        if type(classes) is not int or classes < 2:
             raise TargetError.bad(f"has {classes!r} classes")
         return ClassTarget(threshold, classes)
     if kind == QuantileTarget.kind:
         levels = metadata.get("levels")
         if not isinstance(levels, list) or not all(isinstance(level, float) for level in levels):
             raise TargetError.bad("has no list of numbers 'levels'")
-        return QuantileTarget(tuple(levels), metadata.get("of_log") is True)
+        of_log = metadata.get("of_log", False)
+        if not isinstance(of_log, bool):
+            raise TargetError.bad(f"says of_log {of_log!r}, not true or false")
+        return QuantileTarget(tuple(levels), of_log)
     raise TargetError.bad(f"is of kind {kind!r}, which is not known here")

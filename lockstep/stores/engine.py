@@ -142,7 +142,9 @@ class LockstepComputeEngine(ComputeEngine):  # type: ignore[misc]  # Feast ships
     def _is_unbuilt(self, view: FeatureView) -> bool:
         try:
             table = ViewTable(view, lake_of(self.repo_config)).table
-            return is_step_function(view) and not table.exists()
+            # One that was materialised once and is gone was lost, which is no small thing.
+            is_new = is_step_function(view) and not view.materialization_intervals
+            return is_new and not table.exists()
         except LockstepError:
             # It is said, view by view, when they are read.
             return False

@@ -4,7 +4,7 @@ import { apart, durationText, element, facts, numeric, numberText, signed } from
 
 const SHOWN_AT_ONCE = 8;
 const COMMON = ["request_id", "event_timestamp", "score", "decision", "threshold", "model"].concat(
-  ["flags", "features"],
+  ["flags", "features", "probabilities", "value", "low", "high", "coverage"],
 );
 const STATUS_WORDS = {
   NOT_FOUND: "nothing is known of the entity; the model reads it as unknown",
@@ -24,24 +24,18 @@ export function answerCards(prediction, explanation, stored, storedProblem) {
 }
 
 function verdict(prediction) {
-  const { score, threshold, model } = prediction;
-  const [scoreText, thresholdText] = apart(score, threshold);
-  const kind = score >= threshold ? "positive" : "negative";
+  const { model } = prediction;
+  const { kind, title, headline, bar, said } =
+    "score" in prediction ? decided(prediction) : estimated(prediction);
   const own = Object.keys(prediction).filter((name) => !COMMON.includes(name));
   return element(
     "section",
     { class: `card verdict ${kind}`, id: "verdict", "aria-labelledby": "verdict-title" },
-    element("h2", { id: "verdict-title" }, "Decision"),
-    element(
-      "div",
-      { class: "headline" },
-      element("p", { class: "decision" }, prediction.decision),
-      " ",
-      element("p", { class: "score" }, numeric(score, scoreText), element("span", {}, " score")),
-    ),
-    scale(score, threshold),
+    element("h2", { id: "verdict-title" }, title),
+    element("div", { class: "headline" }, ...headline),
+    ...bar,
     facts([
-      ["Threshold", numeric(threshold, thresholdText)],
+      ...said,
       ["T", element("time", { datetime: prediction.event_timestamp }, prediction.event_timestamp)],
       ["Flags", flags(prediction.flags)],
       ["Model", `${model.name} version ${model.version}, service ${model.feature_service}`],
@@ -50,6 +44,41 @@ function verdict(prediction) {
       ...own.map((name) => [name, prediction[name] === null ? null : String(prediction[name])]),
     ]),
   );
+}
+
+// What a model of classes says: the decision, its score, and what else was possible.
+function decided({ decision, score, threshold, probabilities }) {
+  const [scoreText, thresholdText] = apart(score, threshold);
+  const possible = Object.entries(probabilities ?? {});
+  return {
+    kind: score >= threshold ? "positive" : "negative",
+    title: "Decision",
+    headline: [
+      element("p", { class: "decision" }, decision),
+      " ",
+      element("p", { class: "score" }, numeric(score, scoreText), element("span", {}, " score")),
+    ],
+    bar: [scale(score, threshold)],
+    said: [
+      ["Threshold", numeric(threshold, thresholdText)],
+      ...possible.map(([name, probability]) => [name, numeric(probability)]),
+    ],
+  };
+}
+
+// What a model of quantiles says: a number, and the interval around it.
+function estimated({ value, low, high, coverage }) {
+  return {
+    kind: "negative",
+    title: "Estimate",
+    headline: [element("p", { class: "decision" }, numeric(value))],
+    bar: [],
+    said: [
+      ["From", numeric(low)],
+      ["To", numeric(high)],
+      ["In so many cases", `${Math.round(100 * coverage)} %`],
+    ],
+  };
 }
 
 function scale(score, threshold) {

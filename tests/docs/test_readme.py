@@ -85,6 +85,23 @@ def test_the_demo_leaves_other_peoples_data_alone(tmp_path: Path) -> None:
     assert (tmp_path / ".lockstep" / "mine").is_file()
 
 
+def test_a_demo_that_is_mistyped_clears_nothing_away(tmp_path: Path) -> None:
+    home = tmp_path / ".lockstep"
+    home.mkdir()
+    for name in ("made-by-the-demo", "mlflow.db"):
+        (home / name).touch()
+    done = subprocess.run(
+        [BIN / "lockstep", "demo", "--customer", "10"],
+        cwd=tmp_path,
+        env=project(tmp_path, ""),
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 2
+    assert "there is no option --customer here; known are --customers, " in done.stderr
+    assert (home / "mlflow.db").is_file()
+
+
 def test_the_commands_for_ones_own_data_work_as_written(tmp_path: Path) -> None:
     (block,) = [b for b in console_blocks() if b[0].startswith("lockstep ingest")]
     (request,) = [c for c in COMMANDS if c.startswith("curl ")]

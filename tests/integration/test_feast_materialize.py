@@ -162,6 +162,15 @@ def test_a_view_that_was_never_built_is_passed_over_where_others_were(
     assert fraud.get_feature_view("terminal_windows").state != FeatureViewState.MATERIALIZING
 
 
+def test_a_table_that_was_materialised_and_is_gone_is_an_error(
+    fraud: FeatureStore, handwritten: Settings
+) -> None:
+    fraud.materialize(T0, T0 + 40 * HOUR)
+    (Path(handwritten.lake) / "fraud/terminal_windows").rename(Path(handwritten.lake) / "gone")
+    with pytest.raises(SourceError, match="terminal_windows"):
+        fraud.materialize(T0, T0 + 41 * HOUR)
+
+
 def test_redis_that_is_down_leaves_the_watermark(
     handwritten: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -123,7 +123,7 @@ def test_the_partition_has_one_row_a_transaction_and_says_what_it_is(
     names = ["transaction_id", "customer_id", "terminal_id", "event_timestamp", "created_timestamp"]
     assert rows.select(names).equals(expected.select(names))
     order = load_model(scoring.tracking_uri, "fraud").predictor.artefact.feature_order
-    said = ["score", "decision", "threshold", "model_version"]
+    said = ["score", "decision", "outputs", "threshold", "model_version"]
     features = [column for name in order for column in (name, f"{name}__status")]
     assert rows.columns == [*names, *said, *features]
     assert not any(kind == pl.Null for kind in rows.dtypes)

@@ -301,6 +301,42 @@ def test_another_use_case_needs_no_change(console: Console) -> None:
     assert json.loads(sent[0]) == {"customer_id": 1, "purpose": "house", "rate": 0.25}
 
 
+ESTIMATE = {"value": 11_650_000.0, "low": 9_820_000.0, "high": 13_400_000.5, "coverage": 0.9}
+CALLS = {"probabilities": {"hold": 0.25, "buy": 0.5, "sell": 0.25}, "decision": "buy"}
+
+
+@pytest.mark.parametrize(
+    ("fields", "title", "said"),
+    [
+        (ESTIMATE, "Estimate", ["11,650,000", "9,820,000", "13,400,000", "90 %"]),
+        (CALLS, "Decision", ["buy", "hold", "0.25", "0.5"]),
+    ],
+    ids=["an estimate", "several classes"],
+)
+def test_every_kind_of_answer_is_shown(
+    console: Console, fields: dict[str, Any], title: str, said: list[str]
+) -> None:
+    def answered_so(route: Route) -> None:
+        told = route.fetch().json()
+        prediction = told.get("prediction", told)
+        for name in ("score", "decision", "threshold") if "value" in fields else ():
+            del prediction[name]
+        prediction.update(fields)
+        route.fulfill(json=told)
+
+    console.open()
+    for path in ("predict", "explain"):
+        console.page.route(f"**/v1/fraud/{path}", answered_so)
+    console.score(**AT)
+    verdict = console.page.locator("#verdict")
+    expect(verdict.locator("h2")).to_have_text(title)
+    for text in said:
+        expect(verdict).to_contain_text(text)
+    shown = verdict.inner_text()
+    assert not {"NaN", "undefined", "object"} & set(shown.replace("]", " ").split())
+    expect(verdict.locator(".scale")).to_have_count(0 if "value" in fields else 1)
+
+
 @pytest.mark.parametrize("width", [380, 1280])
 def test_nothing_is_wider_than_the_screen(console: Console, width: int) -> None:
     console.page.set_viewport_size({"width": width, "height": 800})

@@ -68,6 +68,11 @@ BROKEN = {
         _edited("feature_service: fraud_v1", "feature_service: fraud_v0"),
         "feature service 'fraud_v0', which this server does not have",
     ),
+    "three classes": (
+        _edited("  classes: 2", "  classes: 3"),
+        "predicts 3 classes, which does not fit the decisions ['allow', 'block']",
+    ),
+    "a threshold that is none": (_edited("  threshold: 0.", "  threshold: 1."), "no probability"),
     "another use case": (_edited("use_case: fraud", "use_case: os"), "one of use case 'os'"),
 }
 

@@ -69,7 +69,8 @@ class Options:
                 raise GenerateError.out_of_range(option, getattr(self, option), "at least 1")
         if self.seed < 0:
             raise GenerateError.out_of_range("seed", self.seed, "at least 0")
-        if self.radius <= 0:
+        # So that NaN is refused too.
+        if not self.radius > 0:
             raise GenerateError.out_of_range("radius", self.radius, "more than 0")
         last = (_END_OF_TIME - self.start).days
         if self.start.year < 1970 or self.days > last:

@@ -52,6 +52,15 @@ def test_what_cannot_be_read_is_refused_with_what_can(typed: list[str], said: st
     assert said in str(refused.value)
 
 
+def test_what_has_no_default_must_be_given() -> None:
+    def needing(*, asset_id: int) -> int:
+        return asset_id
+
+    assert called_with(needing, ["--asset-id", "3"]) == 3
+    with pytest.raises(OptionError, match="--asset-id is missing; give it: --asset-id VALUE"):
+        called_with(needing, [])
+
+
 def test_what_the_command_gives_must_be_an_option_too() -> None:
     with pytest.raises(OptionError, match="no option --seed here"):
         called_with(Sizes, [], seed=7)

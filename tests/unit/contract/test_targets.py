@@ -83,6 +83,33 @@ def test_one_level_is_the_median() -> None:
     np.testing.assert_array_equal(outputs[:, 0], model.predict(rows))
 
 
+@pytest.mark.parametrize(
+    ("loss", "target", "said"),
+    [
+        ("MultiClass", ClassTarget(0.5), "with 3 numbers a row, its target with 2"),
+        ("Logloss", ClassTarget(0.5, classes=3), "with 2 numbers a row, its target with 3"),
+        ("Quantile:alpha=0.5", QuantileTarget(LEVELS), "with 1 numbers a row, its target with 3"),
+    ],
+)
+def test_a_model_of_another_width_is_refused(loss: str, target: Any, said: str) -> None:
+    classes = 3 if loss == "MultiClass" else 2
+    model, rows = fitted(loss, lambda rows: np.digitize(rows[:, 0], [0, 1][: classes - 1]))
+    with pytest.raises(TargetError, match=said):
+        target.outputs(model, rows, threads=1)
+
+
+def test_decisions_are_as_many_as_classes_and_none_for_numbers() -> None:
+    ClassTarget(0.5).check_decisions(("allow", "block"))
+    QuantileTarget(LEVELS).check_decisions(())
+    for target, decisions in (
+        (ClassTarget(0.5, classes=3), ("allow", "block")),
+        (ClassTarget(0.5), ()),
+        (QuantileTarget(LEVELS), ("allow", "block")),
+    ):
+        with pytest.raises(TargetError, match="does not fit the decisions"):
+            target.check_decisions(decisions)
+
+
 @given(
     st.builds(ClassTarget, st.floats(0, 1), st.integers(2, 9))
     | st.builds(QuantileTarget, st.sampled_from([LEVELS, (0.5,), (0.1, 0.5)]), st.booleans())
@@ -100,6 +127,13 @@ def test_a_model_of_before_has_two_classes() -> None:
     [
         ({}, "no number 'threshold'"),
         ({"threshold": "0.5"}, "no number 'threshold'"),
+        ({"threshold": float("nan")}, "threshold nan"),
+        ({"threshold": float("inf")}, "threshold inf"),
+        ({"threshold": 1.5}, "threshold 1.5"),
+        ({"threshold": -0.1}, "threshold -0.1"),
+        ({"threshold": 0.5, "classes": True}, "True classes"),
+        ({"target": "quantiles", "levels": [0.5], "of_log": "true"}, "of_log 'true'"),
+        ({"target": "quantiles", "levels": [0.5], "of_log": 1}, "of_log 1"),
         ({"threshold": 0.5, "classes": 1}, "1 classes"),
         ({"target": "ranks"}, "kind 'ranks'"),
         ({"target": "quantiles"}, "no list of numbers 'levels'"),

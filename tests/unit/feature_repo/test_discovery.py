@@ -42,11 +42,18 @@ def test_a_use_case_has_its_module_and_those_named_after_it(more: Path) -> None:
     assert discovery.feast_objects("nothing") == {}
 
 
+def test_one_name_in_feast_for_two_objects_is_refused(more: Path) -> None:
+    """Feast itself would keep one of them, and say nothing."""
+    (more / "other_cards.py").write_text(_ENTITY.format(name="card", entity="customer"))
+    with pytest.raises(discovery.DiscoveryError, match="other_cards each define 'customer'"):
+        discovery.feast_objects()
+
+
 def test_one_name_for_two_objects_is_refused(more: Path) -> None:
     (more / "one_of_two.py").write_text(_ENTITY.format(name="twice", entity="a"))
     (more / "two_of_two.py").write_text(_ENTITY.format(name="twice", entity="b"))
-    with pytest.raises(discovery.DefinitionsError) as refused:
+    with pytest.raises(discovery.DiscoveryError) as refused:
         discovery.feast_objects()
-    assert "one_of_two and feature_repo.definitions.two_of_two each define 'twice'" in str(
+    assert "one_of_two and feature_repo.definitions.two_of_two each define 'b'" in str(
         refused.value
     )

@@ -55,6 +55,15 @@ def samples(registry: CollectorRegistry, prefix: str) -> dict[str, float]:
     return {series: float(value) for series, _, value in shown if "_created" not in series}
 
 
+def test_what_is_no_number_is_left_out() -> None:
+    registry = CollectorRegistry()
+    histogram = Histogram("h", "h", buckets=BOUNDS, registry=registry)
+    _observe_all(histogram, np.array([0.2, np.nan, 9.0]))
+    found = samples(registry, "h_")
+    assert found["h_sum"] == 9.2
+    assert found["h_count"] == 2
+
+
 @given(st.lists(st.floats(0, 10) | st.sampled_from(BOUNDS), max_size=40))
 def test_many_at_once_are_what_one_by_one_would_be(values: list[float]) -> None:
     together, apart = CollectorRegistry(), CollectorRegistry()
