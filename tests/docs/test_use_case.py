@@ -50,6 +50,6 @@ def test_what_the_page_says_is_a_use_case_from_data_to_prediction(tmp_path: Path
         timeout=280,
     )
     assert done.returncode == 0, done.stdout + done.stderr
-    assert re.search(r"60 predictions: .*(check|send)", done.stdout)
+    assert re.search(r"60 predictions, .*(check|send)", done.stdout)
     # Four windows of orders, two of outcomes (with 60 days alone), and the price against them.
     assert "features compared: 420, mismatches: 0" in done.stdout

@@ -16,7 +16,7 @@ from lockstep.windows.spec import EVENT_TIMESTAMP
 _TIME = pl.Datetime("us", "UTC")
 # Of all the time, as much is at its end for predictions.
 _SHARE = 1 / 40
-_MINUTE = timedelta(minutes=1)
+_HOUR = timedelta(hours=1)
 
 
 def cuts_at_the_end(
@@ -26,7 +26,7 @@ def cuts_at_the_end(
     table = lake.table(events.table)
     days = table.days()
     first = datetime.combine(days[0], datetime.min.time(), UTC)
-    end = _whole_minute(table.coverage_end() + _MINUTE)
+    end = _whole_minute(table.coverage_end() + _HOUR).replace(minute=0)
     distance = (end - first) * _SHARE / count
     return first, [_whole_minute(end - (k + 1) * distance) for k in reversed(range(count))]
 
