@@ -31,8 +31,10 @@ def called_with(call: Callable[..., _T], arguments: Sequence[str], **given: Any)
         OptionError: it has no such option, one that it needs was not given, or a value is
             missing or of another type.
 
-    >>> called_with(date, [], year=2018, month=4, day=1)
-    datetime.date(2018, 4, 1)
+    >>> def size(*, days: int = 3) -> str:
+    ...     return f"{days} days"
+    >>> called_with(size, ["--days", "7"])
+    '7 days'
     """
     parameters = inspect.signature(call).parameters
     known = list(parameters)

@@ -13,6 +13,7 @@ from serving_client import END, GOOD, PREDICT, api, problem, wait_until_ready
 from starlette.testclient import TestClient
 
 from lockstep.stores.embedded_redis import embedded_redis
+from serving.use_cases import USE_CASES
 
 JSON = {"content-type": "application/json"}
 
@@ -124,7 +125,8 @@ def test_a_large_body_of_unknown_length_is_refused(client: TestClient) -> None:
 
 def test_an_unknown_use_case_is_not_found(client: TestClient) -> None:
     document = problem(client.post("/v1/frauds/predict", json=GOOD), 404)
-    assert document["detail"] == "there is no use case 'frauds'; use one of ['fraud']"
+    known = sorted(USE_CASES)
+    assert document["detail"] == f"there is no use case 'frauds'; use one of {known}"
 
 
 @pytest.mark.parametrize(
