@@ -17,7 +17,9 @@ class UseCaseError(LockstepError):
     def unknown(cls, name: str, known: Iterable[str]) -> UseCaseError:
         return cls(
             f"there is no use case {name!r}; known are {sorted(known)}",
-            next_step="choose one of them",
+            next_step="name one of them first, and its options after it"
+            if name.startswith("-")
+            else "choose one of them",
         )
 
 

@@ -47,8 +47,6 @@ _STATUS = pa.struct(
         ("step_timestamp", _UTC_TIME),
     ]
 )
-
-
 _STATUS_NAMES = ("statuses.list.element.feature", "statuses.list.element.status")
 
 

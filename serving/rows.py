@@ -9,10 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lockstep.contract.status_policy import Codes
+from lockstep.contract.targets import Floats
 from serving.errors import ServingError
 from serving.plan import PlannedFeature
-
-Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True)

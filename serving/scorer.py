@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from lockstep.contract.registered_model import RegisteredModel
 from lockstep.contract.status import FeatureStatus
 from lockstep.contract.status_policy import StatusPolicy
+from lockstep.contract.targets import Floats
 from lockstep.stores.feature_vectors import NO_TIME, STATUSES, FeatureVectors
 from lockstep.stores.online_reader import OnlineReader
 from lockstep.windows.microseconds import SECOND_US, instant_at
@@ -27,7 +28,7 @@ from serving.errors import (
 from serving.feature_json import FeatureJson
 from serving.log_schema import log_schema
 from serving.plan import PlannedFeature, PlannedFunction, ServicePlan
-from serving.rows import Asked, Floats, Read, Scored
+from serving.rows import Asked, Read, Scored
 from serving.served_rows import LogSchema
 
 _PRESENT = STATUSES.index(FeatureStatus.PRESENT)

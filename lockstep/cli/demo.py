@@ -58,6 +58,8 @@ def demo(
 def _learn_and_serve(
     settings: Settings, use_case: str, events: ScoredEvents, requests: int, seed: int
 ) -> None:
+    import polars as pl
+
     from lockstep.cli.demo_parts.api import serving
     from lockstep.cli.demo_parts.commands import feast, indented, lockstep, shown
     from lockstep.cli.demo_parts.proof import prove
@@ -81,7 +83,7 @@ def _learn_and_serve(
                 answers += told
                 typer.echo(f"  {len(answers):,} predictions over HTTP so far")
         with shown("7. Recompute the served features from the lake"):
-            proof = prove(settings, use_case, _all(asked), answers)
+            proof = prove(settings, use_case, pl.concat(asked), answers)
     _report(settings, proof, answers)
 
 
@@ -102,12 +104,6 @@ def _predicted(
     if rows.is_empty():
         raise DemoError.no_events(events.table, cut)
     return rows, list(api.post(f"/v1/{use_case}/predict", bodies(events, rows)))
-
-
-def _all(frames: list[pl.DataFrame]) -> pl.DataFrame:
-    import polars as pl
-
-    return pl.concat(frames)
 
 
 def _report(settings: Settings, proof: Any, answers: list[dict[str, Any]]) -> None:

@@ -39,13 +39,6 @@ class OptionError(LockstepError):
         return cls(f"{_flag(name)} is missing", next_step=f"give it: {_flag(name)} VALUE")
 
     @classmethod
-    def before_use_case(cls, flag: str) -> OptionError:
-        return cls(
-            f"{flag!r} stands where the use case is expected",
-            next_step="name the use case first, and its options after it",
-        )
-
-    @classmethod
     def no_flag(cls, text: str) -> OptionError:
         return cls(f"{text!r} is no option", next_step="write --name value")
 

@@ -21,7 +21,6 @@ def generate(
     Further options are the use case's own, such as --customers, --days and --seed; an unknown
     one is answered with those that there are.
     """
-    from lockstep.cli.errors import OptionError
     from lockstep.cli.own_options import called_with
     from lockstep.cli.progress import progress_shown
     from lockstep.jobs.generate.errors import GenerateError
@@ -29,8 +28,6 @@ def generate(
     from lockstep.settings import Settings
     from lockstep.use_cases import load_use_case
 
-    if use_case.startswith("-"):
-        raise OptionError.before_use_case(use_case)
     module = load_use_case("lockstep.jobs.generate", use_case, entry="generate_frames")
     options = called_with(module.Options, context.args)
     target = out or Settings().home_dir / "raw" / f"{use_case}.parquet"

@@ -39,7 +39,6 @@ def ingest(
     """
     from rich.console import Console
 
-    from lockstep.cli.errors import OptionError
     from lockstep.cli.own_options import called_with
     from lockstep.cli.progress import progress_shown
     from lockstep.jobs.ingest.rejected import RejectedTable
@@ -49,8 +48,6 @@ def ingest(
     from lockstep.settings import Settings
     from lockstep.use_cases import load_use_case
 
-    if use_case.startswith("-"):
-        raise OptionError.before_use_case(use_case)
     module = load_use_case("lockstep.jobs.ingest", use_case, entry="ingest_spec")
     spec = called_with(module.ingest_spec, context.args)
     lake = Lake.at(Settings().lake)

@@ -129,15 +129,14 @@ class LockstepComputeEngine(ComputeEngine):  # type: ignore[misc]  # Feast ships
         if passed:
             logger.warning("not materialised, since never built: %s", ", ".join(sorted(passed)))
         with ThreadPoolExecutor(_VIEWS_AT_ONCE) as pool:
-            chosen = [task for task in tasks if task.feature_view.name not in passed]
-            outcomes = dict(
-                zip(
-                    (t.feature_view.name for t in chosen),
-                    pool.map(self._outcome, chosen),
-                    strict=True,
-                )
-            )
-        return [self._job(registry, task, outcomes.get(task.feature_view.name)) for task in tasks]
+            running = [
+                None if task.feature_view.name in passed else pool.submit(self._outcome, task)
+                for task in tasks
+            ]
+        return [
+            self._job(registry, task, run.result() if run else None)
+            for task, run in zip(tasks, running, strict=True)
+        ]
 
     def _is_unbuilt(self, view: FeatureView) -> bool:
         try:

@@ -18,7 +18,7 @@ const STATUS_WORDS = {
 export function answerCards(prediction, explanation, stored, storedProblem) {
   return [
     verdict(prediction),
-    explanation ? reasons(explanation) : null,
+    explanation ? reasons(explanation, unitOf(prediction)) : null,
     features(prediction, stored, storedProblem),
   ].filter(Boolean);
 }
@@ -100,7 +100,12 @@ function badge(status) {
   return element("span", { class: `badge status-${kind}` }, status);
 }
 
-function reasons({ base, reasons: found }) {
+// What the contributions are in: two classes have log-odds, other models what they were fitted in.
+function unitOf(prediction) {
+  return "score" in prediction && !prediction.probabilities ? "log-odds" : "the model's raw output";
+}
+
+function reasons({ base, reasons: found }, unit) {
   const most = Math.max(...found.map((reason) => Math.abs(reason.contribution)), 1e-9);
   const items = found.map((reason) => reasonItem(reason, most));
   const total = found.reduce((sum, reason) => sum + reason.contribution, base);
@@ -112,7 +117,7 @@ function reasons({ base, reasons: found }) {
     element(
       "p",
       { class: "hint" },
-      "In log-odds: ",
+      `In ${unit}: `,
       numeric(base, signed(base)),
       " before any feature is looked at, ",
       numeric(total, signed(total)),

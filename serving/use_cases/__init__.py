@@ -10,6 +10,5 @@ from serving.use_case import UseCase
 
 USE_CASES: dict[str, UseCase] = {
     name: load_use_case(__name__, name, entry="USE_CASE").USE_CASE
-    for name in use_case_names(__name__)
-    if name in use_case_names("feature_repo.definitions")
+    for name in sorted({*use_case_names(__name__)} & {*use_case_names("feature_repo.definitions")})
 }

@@ -128,8 +128,11 @@ def test_a_second_ingest_says_that_all_is_there(home: Path) -> None:
     ("arguments", "message"),
     [
         (("generate", "weather"), "no use case 'weather'; known are ["),
-        (("generate", "--days", "3", "fraud"), "'--days' stands where the use case is expected"),
-        (("ingest", "--label-delay-days", "3", "fraud", "--from", "x"), "name the use case first"),
+        (("generate", "--days", "3", "fraud"), "name one of them first"),
+        (
+            ("ingest", "--label-delay-days", "3", "fraud", "--from", "x"),
+            "name one of them first",
+        ),
         (("generate", "fraud", "--radius", "nan"), "radius is nan, expected more than 0"),
         (("generate", "fraud", "--days", "0"), "days is 0, expected at least 1"),
         (("generate", "fraud", "--out", "/"), "/ is a folder, expected a file"),

@@ -334,6 +334,7 @@ def test_every_kind_of_answer_is_shown(
         expect(verdict).to_contain_text(text)
     shown = verdict.inner_text()
     assert not {"NaN", "undefined", "object"} & set(shown.replace("]", " ").split())
+    expect(console.page.locator("#reasons .hint")).to_contain_text("In the model's raw output")
     expect(verdict.locator(".scale")).to_have_count(0 if "value" in fields else 1)
 
 

@@ -15,7 +15,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from lockstep.jobs.generate.errors import GenerateError
+from lockstep.jobs.generate.limits import check_options
 
 _DAY_SECONDS = 86_400
 # Attributed later than that is nothing: it is the attribution window of the ingest.
@@ -23,7 +23,6 @@ _LATEST_SECONDS = 12 * 3_600
 _SKEW = 1.1
 _BUSY_SHARE = 0.02
 _BASE_RATE = 0.06
-_END_OF_TIME = date(2100, 1, 1)
 
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
@@ -46,14 +45,9 @@ class Options:
     start: date = date(2017, 11, 6)
 
     def __post_init__(self) -> None:
-        for option in ("clicks_a_day", "days", "addresses", "apps", "channels"):
-            if getattr(self, option) < 1:
-                raise GenerateError.out_of_range(option, getattr(self, option), "at least 1")
-        if self.seed < 0:
-            raise GenerateError.out_of_range("seed", self.seed, "at least 0")
-        if self.start.year < 1970 or self.days >= (_END_OF_TIME - self.start).days:
-            got = f"{self.start} for {self.days:,} days"
-            raise GenerateError.out_of_range("start", got, "days between 1970 and 2099")
+        # The last clicks may be attributed on the day after.
+        sizes = ("clicks_a_day", "days", "addresses", "apps", "channels")
+        check_options(self, sizes=sizes, spare_days=1)
 
 
 @dataclass(frozen=True)

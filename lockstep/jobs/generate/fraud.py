@@ -39,10 +39,10 @@ from lockstep.jobs.generate.errors import GenerateError
 from lockstep.jobs.generate.fraud_payments import Payments, draw_payments
 from lockstep.jobs.generate.fraud_population import Population, Reach, draw_population, find_reach
 from lockstep.jobs.generate.fraud_scenarios import Frauds, commit_frauds
+from lockstep.jobs.generate.limits import check_options
 
 # About the rows of one frame, hence of one row group of the file.
 _ROWS_AT_ONCE = 1_000_000
-_END_OF_TIME = date(2100, 1, 1)
 
 
 @dataclass(frozen=True)
@@ -64,18 +64,10 @@ class Options:
     cities: int = 1
 
     def __post_init__(self) -> None:
-        for option in ("customers", "terminals", "days", "cities"):
-            if getattr(self, option) < 1:
-                raise GenerateError.out_of_range(option, getattr(self, option), "at least 1")
-        if self.seed < 0:
-            raise GenerateError.out_of_range("seed", self.seed, "at least 0")
+        check_options(self, sizes=("customers", "terminals", "days", "cities"))
         # So that NaN is refused too.
         if not self.radius > 0:
             raise GenerateError.out_of_range("radius", self.radius, "more than 0")
-        last = (_END_OF_TIME - self.start).days
-        if self.start.year < 1970 or self.days > last:
-            got = f"{self.start} for {self.days:,} days"
-            raise GenerateError.out_of_range("start", got, "days between 1970 and 2099")
 
 
 @dataclass(frozen=True)

@@ -21,9 +21,9 @@ import polars as pl
 from numpy.typing import NDArray
 
 from lockstep.jobs.generate.errors import GenerateError
+from lockstep.jobs.generate.limits import check_options
 from lockstep.windows.duration import duration_us
 
-_END_OF_TIME = date(2100, 1, 1)
 _DAY_US = 86_400_000_000
 _MEMORY = 12
 _USUAL_DEVIATION = 0.01
@@ -53,19 +53,12 @@ class Options:
     edge: float = 0.0
 
     def __post_init__(self) -> None:
-        for option in ("assets", "days"):
-            if getattr(self, option) < 1:
-                raise GenerateError.out_of_range(option, getattr(self, option), "at least 1")
-        if self.seed < 0:
-            raise GenerateError.out_of_range("seed", self.seed, "at least 0")
+        check_options(self, sizes=("assets", "days"))
         for option in ("missing", "edge"):
             if not 0 <= getattr(self, option) <= 1:
                 raise GenerateError.out_of_range(option, getattr(self, option), "0 to 1")
         if self.days * _DAY_US < duration_us(self.interval):
             raise GenerateError.out_of_range("interval", self.interval, "no longer than the days")
-        if self.start.year < 1970 or self.days > (_END_OF_TIME - self.start).days:
-            got = f"{self.start} for {self.days:,} days"
-            raise GenerateError.out_of_range("start", got, "days between 1970 and 2099")
 
 
 def generate(options: Options) -> pl.DataFrame:
