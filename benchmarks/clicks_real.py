@@ -24,7 +24,6 @@ from feature_repo.store import open_feature_store
 from feature_repo.windows.clicks import WINDOW_SPECS
 from lockstep.contract.clicks import SCORED_EVENTS
 from lockstep.contract.clock import SystemClock
-from lockstep.contract.model_input import model_input
 from lockstep.jobs.build import build
 from lockstep.jobs.ingest.clicks import ingest_spec
 from lockstep.jobs.ingest.run import ingest
@@ -33,7 +32,7 @@ from lockstep.settings import Settings
 from lockstep.windows.spec import EVENT_TIMESTAMP
 from training.bootstrap import Days, Interval, by_day
 from training.dataset import Dataset, join_features
-from training.fit import FitParameters, pool, refitted
+from training.fit import FitParameters, matrix, pool, refitted
 from training.leak import assert_fit_is_earlier
 from training.metrics import average_precision, reliability, roc_auc, squared_errors
 from training.operating_points import Floats, RankedScores
@@ -75,8 +74,9 @@ def catboost_scores(
 ) -> Floats:
     """Those of one fit of 300 trees."""
     parameters = PARAMETERS.seeded(seed)
-    model = refitted(pool(fit, names), parameters, trees=parameters.iterations)
-    return np.asarray(model.predict_proba(_matrix(test, names))[:, 1])
+    task = load_use_case("clicks").task
+    model = refitted(task, pool(fit, names, task), parameters, trees=parameters.iterations)
+    return np.asarray(model.predict_proba(matrix(test, names))[:, 1])
 
 
 def intervals(test: pl.DataFrame, scores: Mapping[str, Floats]) -> dict[str, Interval]:
@@ -105,10 +105,6 @@ def intervals(test: pl.DataFrame, scores: Mapping[str, Floats]) -> dict[str, Int
     return by_day(metrics, blocks.count)
 
 
-def _matrix(rows: pl.DataFrame, names: tuple[str, ...]) -> Floats:
-    return model_input(rows.select(names).to_dict(), names)
-
-
 def main() -> None:
     """Prints the protocol and every figure."""
     with tempfile.TemporaryDirectory(prefix="lockstep-clicks-") as folder:
@@ -128,7 +124,7 @@ def main() -> None:
     for model in MODELS:
         for what, columns in peers.items():
             scores[f"{model}, {what}"] = older_scores(
-                model, _matrix(fit, columns), labels, _matrix(test, columns)
+                model, matrix(fit, columns), labels, matrix(test, columns)
             )
     scores["the share of the fit"] = np.full(len(test), labels.mean())
     _report(fit, test, by_seed, scores)

@@ -25,7 +25,7 @@ backtest = backtest_of(settings, store, use_case, [start], None, validation_fold
 fitting = TrialFit(backtest.validation([fold]), FitParameters())
 log = TrialLog.in_memory()
 started = time.monotonic()
-best = Search({TRIALS}).run(fitting.evaluate, log, lambda *_: None)
+best = Search({TRIALS}).run(use_case.task, fitting.evaluate, log, lambda *_: None)
 told.write_text(str(time.monotonic() - started))
 pruned = sum(trial.is_pruned for trial in log.trials)
 trees = sum(trial.trees for trial in log.trials)

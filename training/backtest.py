@@ -1,6 +1,6 @@
 """A model fitted again and again on later days, each time judged on days after those.
 
-Parameters, number of trees and threshold of a fold are chosen on folds before it, whose labels
+Parameters, number of trees and target of a fold are chosen on folds before it, whose labels
 are all known when this one's test begins.
 """
 
@@ -16,17 +16,17 @@ import polars as pl
 
 from lockstep.contract.model_artefact import ModelArtefact
 from lockstep.contract.predictor import Predictor
-from lockstep.contract.targets import ClassTarget
+from lockstep.contract.targets import Target
 from lockstep.settings import Settings
 from lockstep.windows.spec import EVENT_TIMESTAMP
 from training.bootstrap import Interval
 from training.dataset import join_features
 from training.errors import TrainingError
-from training.evaluate import ScoredRows
-from training.fit import FitParameters, cheapest_threshold, pool, refitted
+from training.fit import FitParameters, pool, refitted
 from training.leak import assert_fit_is_earlier
 from training.protocol import HANDBOOK, Fold, Protocol
 from training.run import labelled_rows, scored_by
+from training.scored_rows import ScoredRows
 from training.search import Search, with_values
 from training.trial_log import TrialLog
 from training.use_case import LABEL_KNOWN_AT, UseCase
@@ -48,16 +48,15 @@ class FoldResult:
     start: datetime
     seed: int
     rows: int
-    positives: int
+    labels: Mapping[str, int | float]
     trees: int
-    threshold: float
     metrics: Mapping[str, Interval]
 
     @classmethod
     def of(cls, scored: ScoredRows, *, start: datetime, seed: int, trees: int) -> FoldResult:
         """Of the rows of a test with their scores."""
-        rows, positives = len(scored.labels), int(scored.labels.sum())
-        return cls(start, seed, rows, positives, trees, scored.threshold, scored.intervals())
+        labels = scored.use_case.task.describe(scored.rows)
+        return cls(start, seed, scored.rows.height, labels, trees, scored.intervals())
 
 
 @dataclass(frozen=True)
@@ -76,7 +75,8 @@ class Backtest:
             if not search.trials:
                 return parameters
             fitting = TrialFit(before, parameters)
-            best = search.run(fitting.evaluate, TrialLog.in_memory(), lambda *_: None)
+            log = TrialLog.in_memory()
+            best = search.run(self.use_case.task, fitting.evaluate, log, lambda *_: None)
             return with_values(parameters, best.values)
 
         return chosen
@@ -92,9 +92,9 @@ class Backtest:
 
         Raises:
             LeakError: a fit would know what its test asks.
-            TrainingError: a fold is empty or has one class only.
+            TrainingError: a fold is empty, or its labels do not do for the task.
         """
-        results = []
+        task, results = self.use_case.task, []
         for start in starts:
             fold, earlier = self.protocol.fold(self.rows, start), self.earlier(start)
             for one in (*earlier, fold):
@@ -104,10 +104,10 @@ class Backtest:
             asked = pl.concat([one.test for one in earlier])
             for seed in seeds:
                 judged = validation.judged(parameters.seeded(seed), lambda *_: True)
-                threshold = cheapest_threshold(asked, np.concatenate(judged.scores), self.use_case)
-                fitting = pool(fold.fit, self.feature_order)
-                model = refitted(fitting, parameters.seeded(seed), trees=judged.trees)
-                scored = self._scored(fold, model, threshold, start)
+                target = task.target(asked, np.concatenate(judged.outputs))
+                fitting = pool(fold.fit, self.feature_order, task)
+                model = refitted(task, fitting, parameters.seeded(seed), trees=judged.trees)
+                scored = self._scored(fold, model, target, start)
                 result = FoldResult.of(scored, start=start, seed=seed, trees=judged.trees)
                 on_fold(result)
                 results.append(result)
@@ -124,14 +124,15 @@ class Backtest:
 
     def validation(self, folds: Sequence[Fold]) -> Validation:
         """The folds as matrices."""
-        return Validation.of([(one.fit, one.test) for one in folds], self.feature_order)
+        pairs = [(one.fit, one.test) for one in folds]
+        return Validation.of(self.use_case.task, pairs, self.feature_order)
 
-    def _scored(self, fold: Fold, model: Any, threshold: float, start: datetime) -> ScoredRows:
+    def _scored(self, fold: Fold, model: Any, target: Target, start: datetime) -> ScoredRows:
         artefact = ModelArtefact(
             use_case=self.use_case.name,
             feature_service=self.use_case.feature_service,
             feature_order=self.feature_order,
-            target=ClassTarget(threshold),
+            target=target,
             trained_as_of=start,
         )
         return scored_by(Predictor(artefact, model), fold.test, self.use_case)

@@ -39,17 +39,25 @@ class Interval:
 
 @dataclass(frozen=True)
 class Days:
-    """The UTC days of some rows: `of_row` numbers each row's day from 0 to `count` - 1."""
+    """The UTC days of some rows: `of_row` numbers each row's day from 0 to `count` - 1.
+
+    Where neighbouring days are alike too, they are blocks of several days.
+    """
 
     of_row: NDArray[np.int64]
     count: int
 
     @classmethod
-    def of(cls, rows: pl.DataFrame) -> Days:
-        """The days of the rows' T."""
-        days = rows.get_column(EVENT_TIMESTAMP).dt.date().to_physical().to_numpy()
+    def of(cls, rows: pl.DataFrame, *, length: int = 1) -> Days:
+        """The days of the rows' T, `length` of them a block."""
+        days = rows.get_column(EVENT_TIMESTAMP).dt.date().to_physical().to_numpy() // length
         found, of_row = np.unique(days, return_inverse=True)
         return cls(of_row.astype(np.int64), len(found))
+
+    def sums(self, of_rows: Floats) -> Floats:
+        """(days,) the sum of a number of each row."""
+        sums = np.bincount(self.of_row, weights=of_rows, minlength=self.count)
+        return np.asarray(sums, dtype=np.float64)
 
     def weights(self, of_days: Floats) -> Floats:
         """(rows,) how often each row counts when its day does so many times."""

@@ -10,6 +10,7 @@ from lockstep.contract.clicks import SCORED_EVENTS
 from lockstep.lake.lake import Lake
 from training.costs import DecisionCosts
 from training.labelled_events import LabelledEvents
+from training.tasks.two_classes import TwoClasses
 from training.use_case import LABEL_KNOWN_AT, UseCase
 
 _ATTRIBUTIONS = "clicks/attributions"
@@ -47,7 +48,7 @@ USE_CASE = UseCase(
     row_id=SCORED_EVENTS.row_id,
     labels_table=_ATTRIBUTIONS,
     entity_rows=labelled_clicks,
-    costs=DecisionCosts(unit="cents", wrong_block=BID_CENTS, missed=_WORTH),
+    task=TwoClasses(DecisionCosts(unit="cents", wrong_block=BID_CENTS, missed=_WORTH)),
     slices={
         "address new within a day": _is_new("ip"),
         "address seen within a day": ~_is_new("ip"),

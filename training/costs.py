@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import polars as pl
 
-from training.operating_points import Floats, OperatingPoints
+from training.operating_points import Bools, Floats, Labels, OperatingPoints
 
 
 @dataclass(frozen=True)
@@ -39,14 +39,16 @@ class DecisionCosts:
         """
         return float(points.thresholds[np.argmin(self.curve(points))])
 
-    def saved_share(self, points: OperatingPoints, threshold: float) -> float:
-        """The share of the cost of deciding nothing that `threshold` saves; below 0 it costs.
+    def saved_share(
+        self, rows: pl.DataFrame, labels: Labels, flagged: Bools, weights: Floats
+    ) -> float:
+        """The share of the cost of flagging nothing that flagging these saves; below 0 it costs.
 
         NaN where nothing positive was there to be missed.
         """
-        reached = int(np.count_nonzero(points.thresholds >= threshold))
-        everything = points.caught_cost[-1]
+        missing = weights * labels * self.of_missing(rows)
+        everything = missing.sum()
         if not everything:
             return float("nan")
-        cost = self.curve(points)[reached - 1] if reached else everything
-        return float(1 - cost / everything)
+        wrong = self.wrong_block * (weights * (1 - labels))[flagged].sum()
+        return float((missing[flagged].sum() - wrong) / everything)

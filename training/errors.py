@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -43,10 +44,24 @@ class TrainingError(LockstepError):
         )
 
     @classmethod
-    def not_two_classes(cls, name: str) -> TrainingError:
+    def other_task(cls, name: str, asked: str) -> TrainingError:
         return cls(
-            f"the model of {name!r} predicts something else than two classes",
-            next_step="judge it where it was trained: only two classes are judged here",
+            f"the model of {name!r} answers something else than the {asked} it is asked for",
+            next_step=f"train one with `lockstep train {name}`",
+        )
+
+    @classmethod
+    def lacks_classes(cls, fold: str, rows: int, missing: Sequence[str]) -> TrainingError:
+        return cls(
+            f"the {fold} rows ({rows:,}) have nothing of {', '.join(missing)}",
+            next_step="use more days (--train-days, --test-days) or a later --as-of",
+        )
+
+    @classmethod
+    def not_positive(cls, fold: str, rows: int) -> TrainingError:
+        return cls(
+            f"of the {fold} rows {rows:,} have a label that is not above zero: it has no logarithm",
+            next_step="correct the facts behind them, and ingest these again",
         )
 
     @classmethod

@@ -1,4 +1,4 @@
-"""CatBoost on the training fold, stopped early and thresholded on the validation fold."""
+"""CatBoost on the training fold; the validation fold ends the fit and chooses its target."""
 
 from __future__ import annotations
 
@@ -13,27 +13,25 @@ import polars as pl
 from lockstep.contract.model_artefact import ModelArtefact
 from lockstep.contract.model_input import model_input
 from lockstep.contract.predictor import Predictor
-from lockstep.contract.targets import ClassTarget
-from training.operating_points import Floats, RankedScores
+from training.operating_points import Floats
 from training.split import Split
-from training.use_case import LABEL, UseCase
+from training.tasks.task import Task
+from training.use_case import UseCase
 
-THRESHOLD_RULE = "lowest declared cost on the validation fold"
-
-# Called after each tree: how many are done, and the highest average precision on validation
-# so far. A fit that it answers with False ends there.
+# Called after each tree: how many are done, and the best worth on validation so far; see
+# `Task.worth_name`. A fit that it answers with False ends there.
 OnTree = Callable[[int, float], bool]
 
 Device = Literal["CPU", "GPU"]
-_METRIC = "PRAUC"
 
 
 @dataclass(frozen=True)
 class FitParameters:
     """What shapes the fit; `iterations` is the most trees, fewer when validation stops it.
 
-    `positive_weight` is how often a positive row counts. `early_stopping_rounds` trees without
-    a better one end a fit; with None it goes on to its last tree.
+    `positive_weight` is how often a positive row of two classes counts.
+    `early_stopping_rounds` trees without a better one end a fit; with None it goes on to its
+    last tree.
     """
 
     iterations: int = 300
@@ -51,16 +49,17 @@ class FitParameters:
         """The same with another seed."""
         return replace(self, seed=seed)
 
-    def catboost(self) -> dict[str, Any]:
+    def catboost(self, task: Task) -> dict[str, Any]:
         """The keywords of CatBoost: quiet, leaving no files behind."""
         given = asdict(self)
+        del given["positive_weight"]
         return {
             "random_seed": given.pop("seed"),
             "task_type": given.pop("device"),
-            "scale_pos_weight": given.pop("positive_weight"),
             **given,
+            **task.keywords(self),
             "bootstrap_type": "Bayesian",
-            "eval_metric": _METRIC,
+            "eval_metric": task.curve_metric,
             "thread_count": os.cpu_count(),
             "logging_level": "Silent",
             "allow_writing_files": False,
@@ -71,10 +70,16 @@ class FitParameters:
 class _TreeCounter:
     """Reports each tree, in the form that CatBoost calls back."""
 
+    task: Task
     on_tree: OnTree
 
     def after_iteration(self, info: Any) -> bool:
-        return self.on_tree(info.iteration, max(info.metrics["validation"][_METRIC]))
+        curve = _worth_curve(self.task, info.metrics)
+        return self.on_tree(info.iteration, max(curve))
+
+
+def _worth_curve(task: Task, metrics: Any) -> list[float]:
+    return [task.curve_sign * value for value in metrics["validation"][task.curve_metric]]
 
 
 def fit(
@@ -87,16 +92,18 @@ def fit(
     parameters: FitParameters,
     on_tree: OnTree,
 ) -> Predictor:
-    """The fitted predictor; its threshold is the cheapest on the validation fold."""
-    validation = pool(split.validation, feature_order)
-    train = pool(split.train, feature_order)
-    model, _ = boosted(train, validation, parameters, on_tree, best_only=True)
-    scores = model.predict_proba(validation)[:, 1]
+    """The fitted predictor; its target is chosen on the validation fold."""
+    task = use_case.task
+    train, validation = (
+        pool(rows, feature_order, task) for rows in (split.train, split.validation)
+    )
+    model, _ = boosted(task, train, validation, parameters, on_tree, best_only=True)
+    outputs = task.undecided.outputs(model, matrix(split.validation, feature_order), threads=-1)
     artefact = ModelArtefact(
         use_case=use_case.name,
         feature_service=use_case.feature_service,
         feature_order=feature_order,
-        target=ClassTarget(cheapest_threshold(split.validation, scores, use_case)),
+        target=task.target(split.validation, outputs),
         trained_as_of=as_of,
         fingerprint=fingerprint,
     )
@@ -104,41 +111,41 @@ def fit(
 
 
 def boosted(
-    train: Any, judge: Any, parameters: FitParameters, on_tree: OnTree, *, best_only: bool = False
+    task: Task,
+    train: Any,
+    judge: Any,
+    parameters: FitParameters,
+    on_tree: OnTree,
+    *,
+    best_only: bool = False,
 ) -> tuple[Any, list[float]]:
-    """A CatBoost classifier, and the average precision after each tree that it grew.
+    """A CatBoost model, and its worth after each tree that it grew; more is better.
 
     It is that of `judge`, a pool as `train`, and as CatBoost computes it. With `best_only` the
     model keeps as many trees as are best by it, else all.
     """
-    from catboost import CatBoostClassifier
-
-    model = CatBoostClassifier(**parameters.catboost()).fit(
-        train, eval_set=judge, use_best_model=best_only, callbacks=[_TreeCounter(on_tree)]
+    model = task.estimator(parameters.catboost(task)).fit(
+        train, eval_set=judge, use_best_model=best_only, callbacks=[_TreeCounter(task, on_tree)]
     )
-    return model, model.get_evals_result()["validation"][_METRIC]
+    return model, _worth_curve(task, model.get_evals_result())
 
 
-def refitted(train: Any, parameters: FitParameters, *, trees: int) -> Any:
-    """A CatBoost classifier of exactly so many trees, without a validation fold."""
-    from catboost import CatBoostClassifier
-
-    keywords = parameters.catboost() | {"iterations": trees}
+def refitted(task: Task, train: Any, parameters: FitParameters, *, trees: int) -> Any:
+    """A CatBoost model of exactly so many trees, without a validation fold."""
+    keywords = parameters.catboost(task) | {"iterations": trees}
     for validating in ("early_stopping_rounds", "eval_metric"):
         del keywords[validating]
-    return CatBoostClassifier(**keywords).fit(train)
+    return task.estimator(keywords).fit(train)
 
 
-def cheapest_threshold(rows: pl.DataFrame, scores: Floats, use_case: UseCase) -> float:
-    """The threshold at which deciding on these rows would have cost least."""
-    labels = rows.get_column(LABEL).to_numpy()
-    ranked = RankedScores(labels, scores, use_case.costs.of_missing(rows))
-    return use_case.costs.threshold(ranked.points())
+def matrix(rows: pl.DataFrame, feature_order: Sequence[str]) -> Floats:
+    """(rows, features) in order, null as NaN."""
+    return model_input(rows.select(feature_order).to_dict(), feature_order)
 
 
-def pool(rows: pl.DataFrame, feature_order: Sequence[str]) -> Any:
-    """The rows as CatBoost takes them, features in order, null as NaN."""
+def pool(rows: pl.DataFrame, feature_order: Sequence[str], task: Task) -> Any:
+    """The rows as CatBoost takes them."""
     from catboost import Pool
 
-    matrix = model_input(rows.select(feature_order).to_dict(), feature_order)
-    return Pool(matrix, label=rows[LABEL].to_numpy(), feature_names=list(feature_order))
+    labels = task.fitted_labels(task.labels(rows))
+    return Pool(matrix(rows, feature_order), label=labels, feature_names=list(feature_order))

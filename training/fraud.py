@@ -8,6 +8,7 @@ from lockstep.contract.fraud import SCORED_EVENTS
 from training.costs import DecisionCosts
 from training.labelled_events import LabelledEvents
 from training.review_budget import card_review
+from training.tasks.two_classes import TwoClasses
 from training.use_case import UseCase
 
 labelled_transactions = LabelledEvents(
@@ -35,8 +36,8 @@ USE_CASE = UseCase(
     labels_table=labelled_transactions.labels_table,
     entity_rows=labelled_transactions,
     # A wrong block is a call to the card's owner; a fraud that is missed costs its amount.
-    costs=DecisionCosts(unit="cents", wrong_block=5_00.0, missed="amount_cents"),
-    daily_shares=card_review,
+    task=TwoClasses(DecisionCosts(unit="cents", wrong_block=5_00.0, missed="amount_cents")),
+    daily_shares=lambda scored: card_review(scored.rows, scored.scores),
     slices={
         **{f"fraud: {name}": _scenario(number) for number, name in _SCENARIOS.items()},
         **{f"amount {name}": _amount(*bounds) for name, bounds in _AMOUNTS.items()},

@@ -30,7 +30,7 @@ class LabelledEvents:
     more: tuple[str, ...] = ()
 
     def __call__(self, lake: Lake, as_of: datetime, since: datetime | None = None) -> pl.DataFrame:
-        """Events with the label known at `as_of`, ordered by time and id.
+        """Events with T and the label known at `as_of`, ordered by T and id.
 
         Of an event or label that was corrected, the newest version known at `as_of` counts;
         one that was deleted by then does not count. With `since` only events from then on.
@@ -39,17 +39,16 @@ class LabelledEvents:
             LakeError: the lake has no events or no labels, or a partition is not parquet.
         """
         events, id_ = self.events, self.events.row_id
-        time = pl.col(EVENT_TIMESTAMP)
         rows = _known_at(
             lake.table(events.table),
             as_of,
             since,
             id_,
             *events.entity_keys,
-            time,
+            events.t(),
             *events.request_columns,
-            time.dt.timestamp("us").alias(events.time_column),
-        )
+            events.t().dt.timestamp("us").alias(events.time_column),
+        ).filter(pl.col(EVENT_TIMESTAMP) <= as_of)
         labels = _known_at(
             lake.table(self.labels_table),
             as_of,

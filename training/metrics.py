@@ -6,6 +6,8 @@ the tests hold each against scikit-learn's. Both classes must be there.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from training.operating_points import Bools, Floats, Labels, OperatingPoints
@@ -32,16 +34,15 @@ def recall_at_wrong_blocks(points: OperatingPoints, *, share: float = WRONG_BLOC
     return float(points.recall[allowed].max(initial=0.0))
 
 
-def at_threshold(points: OperatingPoints, threshold: float) -> dict[str, float]:
-    """Precision, recall, F1 and F1.5 of deciding at `threshold`; 0 where nothing is flagged."""
-    reached = int(np.count_nonzero(points.thresholds >= threshold))
-    precision = recall = 0.0
-    if reached and points.flagged[reached - 1]:
-        precision = float(points.precision[reached - 1])
-        recall = float(points.recall[reached - 1])
+def decision_metrics(labels: Labels, flagged: Bools, weights: Floats) -> dict[str, float]:
+    """Precision, recall, F1 and F1.5 of what is flagged; 0 where nothing is."""
+    acted, positive = weights * flagged, weights * labels
+    hits = float((acted * labels).sum())
+    precision = hits / acted.sum() if hits else 0.0
+    recall = hits / positive.sum() if hits else 0.0
     return {
-        "precision": precision,
-        "recall": recall,
+        "precision": float(precision),
+        "recall": float(recall),
         "f1": float(f_score(precision, recall)),
         "f1_5": float(f_score(precision, recall, beta=1.5)),
     }
@@ -78,3 +79,38 @@ def reliability(
             (float(scores[inside].mean()), float(labels[inside].mean()), int(inside.sum()))
         )
     return found
+
+
+def log_losses(labels: Labels, probabilities: Floats) -> Floats:
+    """(rows,) minus the logarithm of the probability of the true class, of (rows, classes).
+
+    A probability of 0 counts as the smallest positive float64.
+    """
+    told = probabilities[np.arange(len(labels)), labels]
+    return np.asarray(-np.log(np.maximum(told, np.finfo(np.float64).tiny)))
+
+
+def pinball_losses(labels: Floats, quantiles: Floats, levels: Sequence[float]) -> Floats:
+    """(rows,) the mean over the levels of the loss whose least is at the quantile.
+
+    Source: Koenker and Bassett, Regression Quantiles (1978).
+    """
+    over = labels[:, np.newaxis] - quantiles
+    level = np.asarray(levels)
+    return np.asarray(np.maximum(level * over, (level - 1) * over).mean(axis=1))
+
+
+def r_squared(labels: Floats, estimates: Floats, weights: Floats) -> float:
+    """The share of the labels' variance that estimates explain; NaN where there is none."""
+    mean = np.average(labels, weights=weights)
+    total = float((weights * (labels - mean) ** 2).sum())
+    if not total:
+        return float("nan")
+    return 1 - float((weights * (labels - estimates) ** 2).sum()) / total
+
+
+def weighted_median(values: Floats, weights: Floats) -> float:
+    """The least value up to which half of the weight lies."""
+    order = np.argsort(values, kind="stable")
+    below = np.cumsum(weights[order])
+    return float(values[order][np.searchsorted(below, below[-1] / 2)])

@@ -6,13 +6,13 @@ import base64
 import io
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import astuple, fields
+from dataclasses import asdict
 from html import escape
 from typing import TYPE_CHECKING, Any
 
 from lockstep.contract.predictor import Predictor
 from training.bootstrap import LEVEL
-from training.evaluate import ScoredRows, Slice
+from training.scored_rows import ScoredRows, Slice
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -42,10 +42,11 @@ def model_card(
         "<h2>What it is</h2>",
         _table(_facts(predictor, scored, evidence)),
         "<h2>Rows</h2>",
-        _table(_folds(evidence), head=("fold", "from", "to", "rows", "positives", "labels by")),
+        _table(_folds(evidence), head=("fold", *next(iter(evidence.folds.values())))),
         "<h2>Worth on the test rows</h2>",
         f"<p>Intervals hold {LEVEL:.0%} of a bootstrap that draws whole days.</p>",
         _table(_metrics(evidence), head=("metric", "value", "low", "high")),
+        *_floors(evidence),
         "<h2>Slices</h2>",
         _slices(scored.slices()),
         "<h2>Plots</h2>",
@@ -70,16 +71,13 @@ def _facts(
     yield "hash of the joined rows", dataset.receipt["content_hash"]
     yield "labels known up to", artefact.trained_as_of.isoformat()
     yield "trees", str(predictor.model.tree_count_)
-    yield "threshold", f"{artefact.threshold:.4f} ({evidence.threshold_rule})"
-    yield "a wrong block costs", f"{scored.costs.wrong_block:,.0f} {scored.costs.unit}"
-    yield "a missed positive costs", f"its {scored.costs.missed}"
+    yield from scored.facts()
     yield "trials of the search", str(len(evidence.trials))
 
 
 def _folds(evidence: Evidence) -> Iterable[Sequence[object]]:
-    columns = ("from", "to", "rows", "positives", "labels_known_by")
     for name, fold in evidence.folds.items():
-        yield (name, *(fold[column] for column in columns))
+        yield name, *fold.values()
 
 
 def _metrics(evidence: Evidence) -> Iterable[Sequence[object]]:
@@ -87,13 +85,21 @@ def _metrics(evidence: Evidence) -> Iterable[Sequence[object]]:
         yield name, interval.value, interval.low, interval.high
 
 
+def _floors(evidence: Evidence) -> Iterable[str]:
+    if evidence.floors:
+        yield "<p>What it must reach before it is served:</p>"
+        rows = ((one.name, one.found, "yes" if one.holds else "no") for one in evidence.floors)
+        yield _table(rows, head=("floor", "found", "reached"))
+
+
 def _slices(slices: Sequence[Slice]) -> str:
     if not slices:
         return "<p>None declared.</p>"
-    return _table((astuple(part) for part in slices), head=[f.name for f in fields(Slice)])
+    shown = [asdict(part) for part in slices]
+    return _table((part.values() for part in shown), head=list(shown[0]))
 
 
-def _table(rows: Iterable[Sequence[Any]], *, head: Sequence[str] = ()) -> str:
+def _table(rows: Iterable[Iterable[Any]], *, head: Sequence[str] = ()) -> str:
     heading = "".join(f"<th>{escape(name.replace('_', ' '))}</th>" for name in head)
     body = "".join(f"<tr>{''.join(map(_cell, row))}</tr>" for row in rows)
     return f"<table><tr>{heading}</tr>{body}</table>" if head else f"<table>{body}</table>"

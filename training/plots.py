@@ -1,8 +1,8 @@
-"""What one looks at before a model is trusted; each plot has its numbers from `evaluate`."""
+"""What one looks at of any model before it is trusted; each kind of task adds its own."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -10,10 +10,9 @@ import polars as pl
 
 from lockstep.contract.model_input import model_input
 from lockstep.contract.predictor import Predictor
+from lockstep.contract.targets import QuantileTarget
 from lockstep.windows.spec import EVENT_TIMESTAMP
-from training.evaluate import ScoredRows
-from training.metrics import reliability
-from training.use_case import LABEL
+from training.scored_rows import ScoredRows
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -26,56 +25,23 @@ _DRIFT = (0.5, 0.9, 0.99)
 
 
 def figures(predictor: Predictor, scored: ScoredRows) -> dict[str, Figure]:
-    """Plots by name, of the test rows only."""
+    """Plots by name, of the test rows only; those of the kind of task come first."""
     return {
-        "precision_recall": _figure(_precision_recall, scored),
-        "roc": _figure(_roc, scored),
-        "reliability": _figure(_reliability, scored),
-        "cost": _figure(_cost, scored),
-        "score_by_day": _figure(_score_by_day, scored),
-        "importance": _figure(_importance, predictor),
-        "shap": _figure(_shap, (predictor, scored)),
+        **scored.figures(),
+        "score_by_day": figure(_score_by_day, scored),
+        "importance": figure(_importance, predictor),
+        "shap": figure(_shap, (predictor, scored)),
     }
 
 
-def _figure(draw: Any, of: Any) -> Figure:
+def figure(draw: Callable[[Axes, Any], None], of: Any) -> Figure:
+    """One plot."""
     # Not pyplot: it keeps every figure, and picks a window system.
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=_SIZE_INCHES, layout="constrained")
-    draw(figure.subplots(), of)
-    return figure
-
-
-def _precision_recall(axes: Axes, scored: ScoredRows) -> None:
-    points = scored.ranked.points()
-    axes.plot(points.recall, points.precision)
-    axes.axhline(float(scored.labels.mean()), color="grey", linestyle=":", label="base rate")
-    axes.set(xlabel="recall", ylabel="precision", title="Precision and recall", ylim=(0, 1.02))
-    axes.legend()
-
-
-def _roc(axes: Axes, scored: ScoredRows) -> None:
-    points = scored.ranked.points()
-    axes.plot(points.false_positive_rate, points.recall)
-    axes.plot([0, 1], [0, 1], color="grey", linestyle=":")
-    axes.set(xlabel="share of genuine rows flagged", ylabel="recall", title="ROC")
-
-
-def _reliability(axes: Axes, scored: ScoredRows) -> None:
-    bins = reliability(scored.labels, scored.scores)
-    axes.plot([score for score, _, _ in bins], [share for _, share, _ in bins], marker="o")
-    axes.plot([0, 1], [0, 1], color="grey", linestyle=":")
-    axes.set(xlabel="mean score", ylabel="share of positives", title="Reliability")
-
-
-def _cost(axes: Axes, scored: ScoredRows) -> None:
-    points = scored.ranked.points()
-    axes.plot(points.thresholds, scored.costs.curve(points))
-    axes.axvline(scored.threshold, color="grey", linestyle=":", label="chosen on validation")
-    unit = scored.costs.unit
-    axes.set(xlabel="threshold", ylabel=f"cost in {unit}", title="Cost of deciding", yscale="log")
-    axes.legend()
+    drawn = Figure(figsize=_SIZE_INCHES, layout="constrained")
+    draw(drawn.subplots(), of)
+    return drawn
 
 
 def _score_by_day(axes: Axes, scored: ScoredRows) -> None:
@@ -102,24 +68,33 @@ def _shap(axes: Axes, of: tuple[Predictor, ScoredRows]) -> None:
     """Each dot is a row: how far right, how much its value pushed the score up."""
     predictor, scored = of
     names = predictor.artefact.feature_order
-    rows = _some(scored.rows)
+    rows = _some(scored)
     matrix = model_input(rows.select(names).to_dict(), names)
-    pushes = predictor.model.get_feature_importance(_pool(matrix, names), type="ShapValues")[:, :-1]
+    pushes = predictor.model.get_feature_importance(_pool(matrix, names), type="ShapValues")
+    pushes = _of_score(predictor, np.asarray(pushes))[:, :-1]
     order = np.argsort(np.abs(pushes).mean(axis=0))[-_MOST_FEATURES:]
     for place, at in enumerate(order):
         ranks = pl.Series(matrix[:, at]).fill_nan(None).rank().fill_null(0).to_numpy()
         jitter = np.random.default_rng(0).uniform(-0.3, 0.3, len(ranks))
         axes.scatter(pushes[:, at], place + jitter, c=ranks, s=2, cmap="coolwarm")
     axes.set_yticks(range(len(order)), [names[at] for at in order])
-    axes.set(xlabel="push on the log odds", title="SHAP values: blue low, red high")
+    axes.set(xlabel="push, as the model was fitted", title="SHAP values: blue low, red high")
 
 
-def _some(rows: pl.DataFrame) -> pl.DataFrame:
-    """All positives that fit, and evenly spaced others."""
-    positives = rows.filter(pl.col(LABEL) == 1).head(_SHAP_ROWS // 2)
-    others = rows.filter(pl.col(LABEL) == 0)
-    step = max(1, others.height // (_SHAP_ROWS - positives.height))
-    return pl.concat([positives, others.gather_every(step)])
+def _of_score(predictor: Predictor, pushes: Any) -> Any:
+    """Of several outputs those of the median, or of the first class that is not neutral."""
+    target = predictor.artefact.target
+    if target.width == 1:
+        return pushes
+    return pushes[:, target.median if isinstance(target, QuantileTarget) else 1]
+
+
+def _some(scored: ScoredRows) -> pl.DataFrame:
+    """What has the highest scores, and evenly spaced others."""
+    order = np.argsort(-scored.scores, kind="stable")
+    top, others = order[: _SHAP_ROWS // 4], order[_SHAP_ROWS // 4 :]
+    step = max(1, len(others) // (_SHAP_ROWS - len(top)))
+    return scored.rows[np.concatenate([top, others[::step]])]
 
 
 def _pool(matrix: Any, names: Sequence[str]) -> Any:

@@ -20,10 +20,10 @@ from lockstep.settings import Settings
 from lockstep.windows.spec import EVENT_TIMESTAMP
 from training.dataset import join_features
 from training.errors import PromotionError, TrainingError
-from training.evaluate import ScoredRows
 from training.promotion import Decision, PromotionRules, decide
 from training.promotion_lock import promotion_lock
 from training.run import Progress, labelled_rows, scored_by
+from training.scored_rows import ScoredRows
 from training.use_case import UseCase
 
 if TYPE_CHECKING:
@@ -52,10 +52,13 @@ class PromoteOptions:
 
 @dataclass(frozen=True)
 class Promotion:
-    """What was decided on which versions, and whether the champion is another one now."""
+    """What was decided on which versions, and whether the champion is another one now.
+
+    `champion` is None where there was none.
+    """
 
     name: str
-    champion: int
+    champion: int | None
     challenger: int
     decision: Decision
     is_promoted: bool
@@ -79,28 +82,29 @@ def promote(
     name, uri = use_case.name, settings.tracking_uri
     with model_registry(uri) as client, promotion_lock(client, name):
         progress("loading models", 0.0)
-        champion = load_model(uri, name, alias=CHAMPION)
+        champion = _champion(client, uri, name)
         challenger = load_model(uri, name, version=options.version, alias=CHALLENGER)
-        if champion.version == challenger.version:
+        if champion is not None and champion.version == challenger.version:
             raise PromotionError.no_version(name, "other version than the champion's")
+        both = (challenger,) if champion is None else (champion, challenger)
         progress("reading labels", 0.1)
         rows = later_rows(
             settings,
             use_case,
-            (champion, challenger),
+            both,
             test_days=options.test_days,
             as_of=options.as_of,
         )
         progress(f"joining features onto {rows.height:,} rows", 0.2)
-        one, other = (scored_as(store, use_case, model, rows) for model in (champion, challenger))
+        *one, other = (scored_as(store, use_case, model, rows) for model in both)
         progress("comparing", 0.6)
         latency_ms = _latency_ms(challenger, other.rows)
-        decision = decide(one, other, options.rules, latency_ms=latency_ms)
+        decision = decide(next(iter(one), None), other, options.rules, latency_ms=latency_ms)
         is_promoted = decision.is_promoted or options.force
         times = rows.get_column(EVENT_TIMESTAMP)
         promotion = Promotion(
             name,
-            champion.version,
+            champion.version if champion else None,
             challenger.version,
             decision,
             is_promoted,
@@ -108,6 +112,14 @@ def promote(
         )
         _record(client, promotion, forced=options.force and not decision.is_promoted)
         return promotion
+
+
+def _champion(client: MlflowClient, uri: str, name: str) -> RegisteredModel | None:
+    """None where no version was ever good enough."""
+    found = client.search_registered_models(filter_string=f"name = '{name}'")
+    if not any(CHAMPION in model.aliases for model in found):
+        return None
+    return load_model(uri, name, alias=CHAMPION)
 
 
 def roll_back(settings: Settings, use_case: UseCase) -> tuple[int, int]:
@@ -202,5 +214,6 @@ def _record(client: MlflowClient, promotion: Promotion, *, forced: bool) -> None
     client.set_model_version_tag(name, version, _DECISION, outcome)
     client.set_model_version_tag(name, version, "evidence", json.dumps(short)[:_TAG_LENGTH])
     if promotion.is_promoted:
-        client.set_model_version_tag(name, version, _PREVIOUS, str(promotion.champion))
+        if promotion.champion is not None:
+            client.set_model_version_tag(name, version, _PREVIOUS, str(promotion.champion))
         client.set_registered_model_alias(name, CHAMPION, version)

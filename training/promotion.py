@@ -10,24 +10,24 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from training.bootstrap import REPLICATES, Interval, by_day
-from training.evaluate import ScoredRows
+from training.bootstrap import REPLICATES, Interval, OfDays, by_day
 from training.operating_points import Floats
-
-METRIC = "average_precision"
+from training.scored_rows import ScoredRows
+from training.tasks.task import Task
 
 
 @dataclass(frozen=True)
 class PromotionRules:
     """What a challenger has to show.
 
-    The interval of its gain in average precision must lie above `margin`. Its Brier score
-    may not be worse beyond doubt, no slice with at least `slice_positives` positives may
-    lose more than `slice_loss` of its recall, and one row may take at most `latency_ms`.
+    The interval of its gain, in the metric that its task declares, must lie above `margin`. Its
+    calibration may not be worse beyond doubt, no slice with a support of at least
+    `slice_support` may lose more than `slice_loss` of its worth, and one row may take at most
+    `latency_ms`. It must reach the floors of its use case too.
     """
 
     margin: float = 0.0
-    slice_positives: int = 30
+    slice_support: int = 30
     slice_loss: float = 0.05
     latency_ms: float = 5.0
 
@@ -43,7 +43,10 @@ class Check:
 
 @dataclass(frozen=True)
 class Decision:
-    """The checks in their order, and the metrics of both models and of their difference."""
+    """The checks in their order, and the metrics of both models and of their difference.
+
+    Those of the champion and of the difference are empty where there is no champion.
+    """
 
     checks: tuple[Check, ...]
     champion: Mapping[str, Interval]
@@ -61,7 +64,7 @@ class Decision:
 
 
 def decide(
-    champion: ScoredRows,
+    champion: ScoredRows | None,
     challenger: ScoredRows,
     rules: PromotionRules,
     *,
@@ -70,43 +73,62 @@ def decide(
     seed: int = 0,
     replicates: int = REPLICATES,
 ) -> Decision:
-    """The decision on rows that both scored.
+    """The decision on rows that both scored; None where there is no champion to be beaten.
 
     Both models get the same draws of days, so that a day that is hard for both says nothing.
     `latency_ms` is what one row takes the challenger. `parity` names what the last audit
     found wrong, "" for nothing; None where there was no audit.
     """
 
-    def differences(of_days: Floats) -> dict[str, float]:
-        one, other = champion.metrics(of_days), challenger.metrics(of_days)
-        return {name: other[name] - one[name] for name in one}
+    def intervals(metrics: OfDays) -> dict[str, Interval]:
+        return by_day(metrics, challenger.days.count, seed=seed, replicates=replicates)
 
-    days = champion.days.count
-    gain = by_day(differences, days, seed=seed, replicates=replicates)
-    checks = (
-        _gain(gain[METRIC], rules),
-        _calibration(gain["brier"]),
-        _slices(champion, challenger, rules),
+    found = intervals(challenger.metrics)
+    checks = floor_checks(found, challenger.use_case.floors) + (
         Check("latency", f"{latency_ms:.2f} ms a row", latency_ms <= rules.latency_ms),
         Check("parity", "no audit" if parity is None else parity or "no mismatch", not parity),
     )
-    return Decision(
-        checks,
-        champion.intervals(seed=seed, replicates=replicates),
-        challenger.intervals(seed=seed, replicates=replicates),
-        gain,
+    if champion is None:
+        return Decision(checks, {}, found, {})
+    gain = intervals(lambda of_days: _differences(champion, challenger, of_days))
+    task = challenger.use_case.task
+    compared = (
+        _gain(gain[task.gain], task, rules),
+        _calibration(gain[task.calibration], task),
+        _slices(champion, challenger, rules),
+    )
+    return Decision(compared + checks, intervals(champion.metrics), found, gain)
+
+
+def floor_checks(metrics: Mapping[str, Interval], floors: Mapping[str, float]) -> tuple[Check, ...]:
+    """Whether the interval of each metric lies above its floor; one that is not known does not."""
+    return tuple(
+        Check(f"{name} above {floor:g}", _in_words(metrics[name]), metrics[name].low > floor)
+        for name, floor in floors.items()
     )
 
 
-def _gain(gain: Interval, rules: PromotionRules) -> Check:
-    found = f"{gain.value:+.4f} ({gain.low:+.4f} to {gain.high:+.4f})"
+def _differences(champion: ScoredRows, challenger: ScoredRows, of_days: Floats) -> dict[str, float]:
+    one, other = champion.metrics(of_days), challenger.metrics(of_days)
+    return {name: other[name] - one[name] for name in one}
+
+
+def _gain(gain: Interval, task: Task, rules: PromotionRules) -> Check:
+    if task.is_less_better:
+        gain = Interval(-gain.value, -gain.high, -gain.low)
     # A gain that is not known is NaN, and above nothing.
-    return Check(f"{METRIC} above {rules.margin:+.4f}", found, gain.low > rules.margin)
+    return Check(
+        f"{task.gain} gain above {rules.margin:g}", _in_words(gain), gain.low > rules.margin
+    )
 
 
-def _calibration(worse: Interval) -> Check:
-    found = f"Brier {worse.value:+.5f} ({worse.low:+.5f} to {worse.high:+.5f})"
-    return Check("calibration", found, not math.isnan(worse.low) and worse.low <= 0)
+def _calibration(worse: Interval, task: Task) -> Check:
+    holds = not math.isnan(worse.low) and worse.low <= 0
+    return Check("calibration", f"{task.calibration} {_in_words(worse)}", holds)
+
+
+def _in_words(interval: Interval) -> str:
+    return f"{interval.value:+.5f} ({interval.low:+.5f} to {interval.high:+.5f})"
 
 
 def _slices(champion: ScoredRows, challenger: ScoredRows, rules: PromotionRules) -> Check:
@@ -114,8 +136,8 @@ def _slices(champion: ScoredRows, challenger: ScoredRows, rules: PromotionRules)
     others = {part.name: part for part in challenger.slices()}
     for one in champion.slices():
         other = others.get(one.name)
-        if other is None or one.positives < rules.slice_positives:
+        if other is None or one.support < rules.slice_support:
             continue
-        if one.recall - other.recall > rules.slice_loss:
-            lost.append(f"{one.name}: recall {one.recall:.3f} to {other.recall:.3f}")
-    return Check("slices", "; ".join(lost) or "no slice loses recall", not lost)
+        if one.worth - other.worth > rules.slice_loss:
+            lost.append(f"{one.name}: {one.worth:.3f} to {other.worth:.3f}")
+    return Check("slices", "; ".join(lost) or "none loses", not lost)

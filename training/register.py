@@ -15,13 +15,15 @@ from lockstep.contract.model_artefact import CHALLENGER, CHAMPION
 from lockstep.contract.model_input import model_input
 from lockstep.contract.model_registry import model_registry
 from lockstep.contract.predictor import Predictor
+from lockstep.contract.targets import ClassTarget
 from lockstep.settings import Settings
 from training.bootstrap import Interval
 from training.dataset import Dataset
-from training.evaluate import ScoredRows
 from training.model_card import model_card
 from training.plots import figures
+from training.promotion import Check
 from training.promotion_lock import promotion_lock
+from training.scored_rows import ScoredRows
 from training.selection import Selection
 from training.trial_log import Trial
 
@@ -43,12 +45,12 @@ _REQUIREMENTS = ("catboost", "numpy")
 
 @dataclass(frozen=True)
 class Evidence:
-    """What is recorded beside the model."""
+    """What is recorded beside the model; one that misses a floor is no champion by being first."""
 
     params: Mapping[str, Any]
     metrics: Mapping[str, Interval]
     folds: Mapping[str, Mapping[str, Any]]
-    threshold_rule: str
+    floors: tuple[Check, ...]
     dataset: Dataset
     trials: Sequence[Trial]
     selection: Selection | None
@@ -57,7 +59,7 @@ class Evidence:
 
 @dataclass(frozen=True)
 class Registered:
-    """Where a model stands in the registry; the first of its name is the champion at once."""
+    """Where a model stands in the registry; the first that reaches its floors is the champion."""
 
     name: str
     version: int
@@ -94,7 +96,8 @@ def register(
         name = predictor.artefact.use_case
         experiment_id = _experiment_id(client, settings, name)
         run_id, model_uri = _log_run(settings, experiment_id, predictor, example, scored, evidence)
-        return _make_challenger(client, name, run_id, model_uri)
+        missed = [check for check in evidence.floors if not check.holds]
+        return _make_challenger(client, name, run_id, model_uri, missed)
 
 
 def _experiment_id(client: MlflowClient, settings: Settings, name: str) -> str:
@@ -149,7 +152,7 @@ def _log_run(
         _log_dataset(evidence.dataset, settings.lake)
         if evidence.selection is not None:
             mlflow.log_dict(asdict(evidence.selection), "selection.json")
-        _log_trials(evidence.trials, experiment_id)
+        _log_trials(evidence.trials, experiment_id, scored.use_case.task.worth_name)
         plots = figures(predictor, scored)
         for name, figure in plots.items():
             mlflow.log_figure(figure, f"plots/{name}.png")
@@ -186,14 +189,14 @@ def _log_dataset(dataset: Dataset, lake: str) -> None:
     mlflow.log_dict({**dataset.receipt, "fingerprint": dataset.fingerprint}, "dataset.json")
 
 
-def _log_trials(trials: Sequence[Trial], experiment_id: str) -> None:
+def _log_trials(trials: Sequence[Trial], experiment_id: str, worth_name: str) -> None:
     import mlflow
 
     for trial in trials:
         name = f"trial {trial.number}"
         with mlflow.start_run(experiment_id=experiment_id, nested=True, run_name=name):
             mlflow.log_params(dict(trial.values))
-            mlflow.log_metrics({"average_precision": trial.score, "trees": trial.trees})
+            mlflow.log_metrics({worth_name: trial.score, "trees": trial.trees})
             mlflow.set_tag("pruned", str(trial.is_pruned).lower())
 
 
@@ -216,7 +219,6 @@ def _log_model(predictor: Predictor, example: pl.DataFrame, evidence: Evidence) 
         metadata=predictor.artefact.to_metadata()
         | {
             "folds": evidence.folds,
-            "threshold_rule": evidence.threshold_rule,
             "dataset_hash": evidence.dataset.receipt["content_hash"],
         },
     )
@@ -230,16 +232,24 @@ def _signature(predictor: Predictor) -> ModelSignature:
     columns: list[ColSpec | TensorSpec] = [
         ColSpec(DataType.double, name, required=False) for name in predictor.artefact.feature_order
     ]
-    return ModelSignature(inputs=Schema(columns), outputs=Schema([ColSpec(DataType.long)]))
+    target = predictor.artefact.target
+    kind = DataType.long if isinstance(target, ClassTarget) else DataType.double
+    outputs: list[ColSpec | TensorSpec] = [ColSpec(kind)]
+    return ModelSignature(inputs=Schema(columns), outputs=Schema(outputs))
 
 
-def _make_challenger(client: MlflowClient, name: str, run_id: str, model_uri: str) -> Registered:
+def _make_challenger(
+    client: MlflowClient, name: str, run_id: str, model_uri: str, missed: Sequence[Check]
+) -> Registered:
     with _alone_if_first(client, name):
-        is_first = not _has_champion(client, name)
+        is_first = not _has_champion(client, name) and not missed
         if not _found(client, name):
             client.create_registered_model(name)
         created = client.create_model_version(name, source=model_uri, run_id=run_id)
         client.set_registered_model_alias(name, CHALLENGER, created.version)
+        if missed:
+            found = "; ".join(f"{check.name}: {check.found}" for check in missed)
+            client.set_model_version_tag(name, created.version, "misses", found)
         if is_first:
             client.set_model_version_tag(name, created.version, "promotion", "first of its name")
             client.set_registered_model_alias(name, CHAMPION, created.version)

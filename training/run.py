@@ -11,21 +11,24 @@ from typing import TYPE_CHECKING, Any
 import polars as pl
 
 from lockstep.contract.predictor import Predictor
-from lockstep.contract.targets import ClassTarget
 from lockstep.lake.lake import Lake
 from lockstep.settings import Settings
 from training.bootstrap import Interval
 from training.dataset import Dataset, join_features
 from training.errors import TrainingError
-from training.evaluate import ScoredRows, useless_features
-from training.fit import THRESHOLD_RULE, FitParameters, OnTree, fit
+from training.fit import FitParameters, OnTree, fit
 from training.leak import assert_no_leak
+from training.promotion import Check, floor_checks
 from training.register import Evidence, Registered, check_registry, register
+from training.scored_rows import ScoredRows
 from training.search import Search, with_values
 from training.selection import by_permutation
 from training.split import Split, SplitPlan, plan_split
+from training.split_rules import SplitRules
+from training.tasks.task import Task
 from training.trial_log import Trial, TrialLog
 from training.use_case import UseCase
+from training.useless_features import useless_features
 from training.validation import TrialFit, Validation
 
 if TYPE_CHECKING:
@@ -43,13 +46,11 @@ class TrainingOptions:
 
     `search` looks for parameters first, and keeps its trials in `search_log`; on Spark with
     so many `spark_trials` at once, if any. With `select_above` a second fit has only the
-    features that, shuffled on the validation fold, lose more average precision than that.
+    features that, shuffled on the validation fold, lose more worth than that.
     """
 
     as_of: datetime | None = None
-    test_days: int = 7
-    train_days: int | None = None
-    embargo_days: int = 0
+    split: SplitRules = SplitRules()
     parameters: FitParameters = field(default_factory=FitParameters)
     search: Search | None = None
     search_log: Path | None = None
@@ -59,13 +60,15 @@ class TrainingOptions:
 
 @dataclass(frozen=True)
 class TrainingResult:
-    """A registered model and what is to be known of it."""
+    """A registered model and what is to be known of it; `floors` are as `floor_checks` has them."""
 
     registered: Registered
-    threshold: float
     trees: int
+    threshold: float | None
+    facts: Mapping[str, str]
     metrics: Mapping[str, Interval]
     folds: Mapping[str, Mapping[str, Any]]
+    floors: tuple[Check, ...]
     warnings: tuple[str, ...]
 
 
@@ -85,12 +88,8 @@ def train(
     check_registry(settings)
     progress("reading labels", 0.0)
     as_of, rows = labelled_rows(settings, use_case, options.as_of)
-    plan = plan_split(
-        rows,
-        test_days=options.test_days,
-        train_days=options.train_days,
-        embargo_days=options.embargo_days,
-    )
+    task = use_case.task
+    plan = plan_split(rows, task, options.split)
     split, dataset = _join(store, use_case, plan, rows, progress)
     assert_no_leak(split, row_id=use_case.row_id, as_of=as_of)
     parameters, trials = _searched(settings, use_case, split, dataset, options, progress)
@@ -103,14 +102,14 @@ def train(
             fingerprint=dataset.fingerprint,
             as_of=as_of,
             parameters=parameters,
-            on_tree=_tree_progress(progress, parameters),
+            on_tree=_tree_progress(progress, task, parameters),
         )
 
     predictor, selection = fitted(dataset.feature_order), None
     if options.select_above is not None:
         seed = options.parameters.seed
         selection = by_permutation(
-            predictor, split.validation, least=options.select_above, seed=seed
+            predictor, split.validation, task, least=options.select_above, seed=seed
         )
         predictor = fitted(selection.kept)
     progress("evaluating", 0.8)
@@ -119,31 +118,36 @@ def train(
     warnings = (*_split_warnings(plan), *useless_features(split.train, dataset.feature_order))
     progress("registering", 0.9)
     evidence = Evidence(
-        params=_params(predictor, options, parameters),
+        params=_params(predictor, task, options, parameters),
         metrics=metrics,
-        folds=split.describe(),
-        threshold_rule=THRESHOLD_RULE,
+        folds=split.describe(task),
+        floors=floor_checks(metrics, use_case.floors),
         dataset=dataset,
         trials=trials,
         selection=selection,
         warnings=warnings,
     )
     registered = register(settings, predictor, split.train.head(_EXAMPLE_ROWS), scored, evidence)
-    trees = int(predictor.model.tree_count_)
-    return TrainingResult(registered, scored.threshold, trees, metrics, evidence.folds, warnings)
+    return TrainingResult(
+        registered,
+        int(predictor.model.tree_count_),
+        predictor.artefact.threshold,
+        dict(scored.facts()),
+        metrics,
+        evidence.folds,
+        evidence.floors,
+        warnings,
+    )
 
 
 def scored_by(predictor: Predictor, rows: pl.DataFrame, use_case: UseCase) -> ScoredRows:
-    """The rows with the predictor's scores, at its threshold.
+    """The rows with what the predictor answers to them.
 
     Raises:
-        TrainingError: the predictor tells other than two classes apart.
+        TrainingError: the predictor was asked something else.
     """
-    scores = predictor.scores(rows.select(predictor.artefact.feature_order).to_dict())
-    target = predictor.artefact.target
-    if not isinstance(target, ClassTarget) or target.classes != 2:
-        raise TrainingError.not_two_classes(use_case.name)
-    return ScoredRows(rows, scores, target.threshold, use_case)
+    outputs = predictor.outputs(rows.select(predictor.artefact.feature_order).to_dict())
+    return use_case.task.scored(rows, outputs, predictor.artefact.target, use_case)
 
 
 def labelled_rows(
@@ -200,12 +204,14 @@ def _searched(
     }
     path = settings.home_dir / "search" / f"{use_case.name}.jsonl"
     log = TrialLog(options.search_log or path, told)
-    validation = Validation.of([(split.train, split.validation)], dataset.feature_order)
+    task, folds = use_case.task, [(split.train, split.validation)]
+    validation = Validation.of(task, folds, dataset.feature_order)
     fitting = TrialFit(validation, options.parameters)
 
     def on_trial(trial: Trial, best: Trial) -> None:
         done = trial.number + 1
-        what = f"trial {done} of {search.trials}, best average precision {best.score:.4f}"
+        name = _in_words(task)
+        what = f"trial {done} of {search.trials}, best {name} {best.score:.4f}"
         progress(what, 0.15 + 0.35 * done / search.trials)
 
     if options.spark_trials:
@@ -215,18 +221,22 @@ def _searched(
             search, fitting, log, lake=Lake.at(settings.lake), parallelism=options.spark_trials
         )
     else:
-        best = search.run(fitting.evaluate, log, on_trial)
+        best = search.run(task, fitting.evaluate, log, on_trial)
     return with_values(options.parameters, best.values), log.trials[: search.trials]
 
 
-def _tree_progress(progress: Progress, parameters: FitParameters) -> OnTree:
+def _tree_progress(progress: Progress, task: Task, parameters: FitParameters) -> OnTree:
     def on_tree(done: int, best: float) -> bool:
         most = parameters.iterations
-        what = f"fitting tree {done} of at most {most}, average precision {best:.4f}"
+        what = f"fitting tree {done} of at most {most}, {_in_words(task)} {best:.4f}"
         progress(what, 0.5 + 0.3 * done / most)
         return True
 
     return on_tree
+
+
+def _in_words(task: Task) -> str:
+    return task.worth_name.replace("_", " ")
 
 
 def _split_warnings(plan: SplitPlan) -> tuple[str, ...]:
@@ -236,15 +246,15 @@ def _split_warnings(plan: SplitPlan) -> tuple[str, ...]:
 
 
 def _params(
-    predictor: Predictor, options: TrainingOptions, parameters: FitParameters
+    predictor: Predictor, task: Task, options: TrainingOptions, parameters: FitParameters
 ) -> dict[str, Any]:
-    return asdict(parameters) | {
+    return {
+        **asdict(parameters),
+        **asdict(options.split),
         "as_of": predictor.artefact.trained_as_of.isoformat(),
-        "test_days": options.test_days,
-        "train_days": options.train_days or "all",
-        "embargo_days": options.embargo_days,
+        "train_days": options.split.train_days or "all",
         "trees": int(predictor.model.tree_count_),
         "threshold": predictor.artefact.threshold,
-        "threshold_rule": THRESHOLD_RULE,
+        "target_rule": task.target_rule,
         "search_trials": options.search.trials if options.search else 0,
     }

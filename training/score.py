@@ -117,7 +117,7 @@ def score_day(
 
 
 def events_of(lake: Lake, events: ScoredEvents, day: date) -> pl.DataFrame:
-    """The newest version of each event of the day, with the request's columns, by time and id.
+    """The newest version of each event of the day, with T and the request's columns, by T and id.
 
     Raises:
         LakeError: the lake has no such day, or a part of it only.
@@ -129,10 +129,10 @@ def events_of(lake: Lake, events: ScoredEvents, day: date) -> pl.DataFrame:
     live = live_rows(table.read_day(day).lazy(), [events.row_id]).select(
         events.row_id,
         *events.entity_keys,
-        EVENT_TIMESTAMP,
+        events.t(),
         CREATED_TIMESTAMP,
         *events.request_columns,
-        pl.col(EVENT_TIMESTAMP).dt.timestamp("us").alias(events.time_column),
+        events.t().dt.timestamp("us").alias(events.time_column),
     )
     rows = live.sort(EVENT_TIMESTAMP, events.row_id).collect()
     if rows.is_empty():

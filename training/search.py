@@ -8,6 +8,7 @@ from statistics import median
 from typing import Any
 
 from training.fit import FitParameters
+from training.tasks.task import Task
 from training.trial_log import Trial, TrialLog
 
 # So many trees apart the trials are compared with each other.
@@ -21,7 +22,7 @@ Evaluate = Callable[[int, Mapping[str, float], Hopeless], Trial]
 OnTrial = Callable[[Trial, Trial], None]
 
 
-def space() -> dict[str, Any]:
+def space(task: Task) -> dict[str, Any]:
     """What is searched, by the names of `FitParameters`; trees are found by early stopping."""
     from hyperopt import hp
     from numpy import log
@@ -32,7 +33,7 @@ def space() -> dict[str, Any]:
         "l2_leaf_reg": hp.loguniform("l2_leaf_reg", log(0.5), log(100)),
         "random_strength": hp.loguniform("random_strength", log(0.05), log(20)),
         "bagging_temperature": hp.uniform("bagging_temperature", 0, 3),
-        "positive_weight": hp.loguniform("positive_weight", log(1), log(30)),
+        **task.search_space(),
     }
 
 
@@ -43,7 +44,7 @@ class Search:
     trials: int = 50
     seed: int = 0
 
-    def run(self, evaluate: Evaluate, log: TrialLog, on_trial: OnTrial) -> Trial:
+    def run(self, task: Task, evaluate: Evaluate, log: TrialLog, on_trial: OnTrial) -> Trial:
         """The best trial, after those that `log` has already and as many as are left.
 
         `on_trial` gets each new trial and the best so far.
@@ -51,7 +52,7 @@ class Search:
         from hyperopt import STATUS_OK, Trials, tpe
         from hyperopt.base import JOB_STATE_DONE, Domain
 
-        domain, history = Domain(_never_called, space()), Trials()
+        domain, history = Domain(_never_called, space(task)), Trials()
         past, done = {trial.number: trial for trial in log.trials}, list[Trial]()
         for number in range(self.trials):
             (document,) = tpe.suggest([number], domain, history, self.seed + number, verbose=False)
@@ -63,7 +64,7 @@ class Search:
                 on_trial(trial, best_of([*done, trial]))
             done.append(trial)
             document["state"] = JOB_STATE_DONE
-            document["result"] = {"loss": 1 - trial.score, "status": STATUS_OK}
+            document["result"] = {"loss": -trial.score, "status": STATUS_OK}
             history.insert_trial_docs([document])
             history.refresh()
         return best_of(done)

@@ -8,18 +8,17 @@ from dataclasses import dataclass
 import numpy as np
 import polars as pl
 
-from lockstep.contract.model_input import model_input
 from lockstep.contract.predictor import Predictor
-from training.metrics import average_precision
-from training.operating_points import Floats, RankedScores
-from training.use_case import LABEL
+from training.fit import matrix
+from training.operating_points import Floats
+from training.tasks.task import Task
 
 REPEATS = 3
 
 
 @dataclass(frozen=True)
 class Selection:
-    """By feature the average precision that is lost when it is shuffled; the mean of repeats.
+    """By feature the worth that is lost when it is shuffled; the mean of repeats.
 
     Kept is what loses more than `least`, in the model's order.
     """
@@ -35,7 +34,7 @@ class Selection:
 
 
 def by_permutation(
-    predictor: Predictor, rows: pl.DataFrame, *, least: float = 0.0, seed: int = 0
+    predictor: Predictor, rows: pl.DataFrame, task: Task, *, least: float = 0.0, seed: int = 0
 ) -> Selection:
     """The selection of a fitted model on labelled rows that it was not fitted on.
 
@@ -43,20 +42,18 @@ def by_permutation(
     each alone loses little: look at the losses before you drop several.
     """
     names = predictor.artefact.feature_order
-    matrix = model_input(rows.select(names).to_dict(), names)
-    labels = rows.get_column(LABEL).to_numpy()
+    features, labels = matrix(rows, names), task.labels(rows)
     generator = np.random.default_rng(seed)
 
     def worth(of: Floats) -> float:
-        scores = predictor.model.predict(of, prediction_type="Probability")[:, 1]
-        return average_precision(RankedScores(labels, scores).points())
+        return task.worth(labels, task.undecided.outputs(predictor.model, of, threads=-1))
 
-    whole = worth(matrix)
+    whole = worth(features)
     losses = {}
     for position, name in enumerate(names):
         found = []
         for _ in range(REPEATS):
-            shuffled = matrix.copy()
+            shuffled = features.copy()
             generator.shuffle(shuffled[:, position])
             found.append(whole - worth(shuffled))
         losses[name] = float(np.mean(found))

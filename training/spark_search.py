@@ -37,7 +37,7 @@ def search_on_spark(
     trials = SparkTrials(parallelism, spark_session=spark_session("search", lake=lake))
     fmin(
         _Objective(fitting),
-        space(),
+        space(fitting.validation.task),
         algo=tpe.suggest,
         max_evals=search.trials,
         trials=trials,
@@ -59,4 +59,4 @@ class _Objective:
     def __call__(self, values: Mapping[str, Any]) -> dict[str, Any]:
         numbers = {name: float(value) for name, value in values.items()}
         trial = self._fitting.evaluate(0, numbers, lambda curve: False)
-        return {"loss": 1 - trial.score, "status": "ok", "trial": asdict(trial)}
+        return {"loss": -trial.score, "status": "ok", "trial": asdict(trial)}

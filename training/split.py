@@ -10,10 +10,11 @@ import polars as pl
 
 from lockstep.windows.spec import EVENT_TIMESTAMP
 from training.errors import TrainingError
-from training.use_case import LABEL, LABEL_KNOWN_AT
+from training.split_rules import SplitRules
+from training.tasks.task import Task
+from training.use_case import LABEL_KNOWN_AT
 
 _DAY = timedelta(days=1)
-_VALIDATION_DAYS = timedelta(days=7)
 
 
 @dataclass(frozen=True)
@@ -32,12 +33,12 @@ class Split:
         """The folds by name, in time order."""
         return {"train": self.train, "validation": self.validation, "test": self.test}
 
-    def describe(self) -> dict[str, dict[str, Any]]:
-        """For each fold its rows, its positives, its range of T and its last label's instant."""
+    def describe(self, task: Task) -> dict[str, dict[str, Any]]:
+        """For each fold its rows, its labels, its range of T and its last label's instant."""
         return {
             name: {
                 "rows": rows.height,
-                "positives": int(rows[LABEL].sum()),
+                **task.describe(rows),
                 "from": _iso(rows[EVENT_TIMESTAMP].min()),
                 "to": _iso(rows[EVENT_TIMESTAMP].max()),
                 "labels_known_by": _iso(rows[LABEL_KNOWN_AT].max()),
@@ -56,30 +57,46 @@ class SplitPlan:
     in any case.
     """
 
+    task: Task
     train_start: datetime
     validation_start: datetime
     test_start: datetime
     test_end: datetime
     purged: bool
     embargo: timedelta = timedelta(0)
+    group: str | None = None
 
     def split(self, rows: pl.DataFrame) -> Split:
         """The folds of `rows`, in their order; rows in the gaps between folds are left out.
 
+        So are those of an earlier fold whose group stands in a later one.
+
         Raises:
-            TrainingError: a fold is empty or has one class only.
+            TrainingError: a fold is empty, or its labels do not do for the task.
         """
-        folds = {
-            "train": self.train_of(rows),
-            "validation": rows.filter(
+        test = rows.filter(_within(self.test_start, self.test_end))
+        validation = self._apart(
+            rows.filter(
                 _within(self.validation_start, self.test_start),
                 pl.col(LABEL_KNOWN_AT) < self.test_start - self.embargo,
             ),
-            "test": rows.filter(_within(self.test_start, self.test_end)),
-        }
+            test,
+        )
+        train = self._apart(self._apart(self.train_of(rows), test), validation)
+        folds = {"train": train, "validation": validation, "test": test}
         for name, fold in folds.items():
-            _check_classes(name, fold)
+            if fold.is_empty():
+                raise TrainingError.empty_fold(
+                    name, "the days asked for have none", "use more days, or ingest more"
+                )
+            self.task.check_fold(name, fold)
         return Split(**folds)
+
+    def _apart(self, rows: pl.DataFrame, later: pl.DataFrame) -> pl.DataFrame:
+        """The rows whose group is in none of the later ones."""
+        if self.group is None:
+            return rows
+        return rows.join(later, on=self.group, how="anti", maintain_order="left")
 
     def train_of(self, rows: pl.DataFrame) -> pl.DataFrame:
         """Those of `rows` that are trained on."""
@@ -90,67 +107,59 @@ class SplitPlan:
         )
 
 
-def plan_split(
-    rows: pl.DataFrame,
-    *,
-    test_days: int = 7,
-    train_days: int | None = None,
-    embargo_days: int = 0,
-) -> SplitPlan:
+def plan_split(rows: pl.DataFrame, task: Task, rules: SplitRules) -> SplitPlan:
     """Where to cut labelled `rows`: whole UTC days, the last `test_days` for the test.
 
     Train and validation rows are those whose label was known before the test starts, in
-    the last `train_days` that have such rows (default: all). Validation is the last seven
-    of these days, or their last quarter where that is less. With `embargo_days` labels must
-    have been known so many days earlier: what is alike in neighbouring days does not help.
+    the last `train_days` that have such rows. Validation is the last of these days.
 
     Raises:
         TrainingError: a number of days that is too small; or no label known before the test
             starts.
     """
-    _check_days("--test-days", test_days)
-    _check_days("--embargo-days", embargo_days, least=0)
-    embargo = embargo_days * _DAY
+    _check_days("--test-days", rules.test_days)
+    _check_days("--embargo-days", rules.embargo_days, least=0)
+    embargo = rules.embargo_days * _DAY
     test_end = _day_end(rows)
-    test_start = test_end - test_days * _DAY
+    test_start = test_end - rules.test_days * _DAY
     fit = rows.filter(
         pl.col(LABEL_KNOWN_AT) < test_start - embargo, pl.col(EVENT_TIMESTAMP) < test_start
     )
     if fit.is_empty():
+        less = f", less {rules.embargo_days} days of embargo" if embargo else ""
         raise TrainingError.empty_fold(
             "training",
-            f"no label was known before the test starts at {test_start.isoformat()}"
-            f"{f', less {embargo_days} days of embargo' if embargo_days else ''}; "
+            f"no label was known before the test starts at {test_start.isoformat()}{less}; "
             f"the labelled rows start at {_day_start(rows).isoformat()}",
             "use fewer --test-days or --embargo-days, or ingest more days",
         )
     fit_end = _day_end(fit)
     train_start = _day_start(fit)
-    if train_days is not None:
-        _check_days("--train-days", train_days)
-        train_start = max(train_start, fit_end - train_days * _DAY)
-    length = min(_VALIDATION_DAYS, (fit_end - train_start) / 4)
+    if rules.train_days is not None:
+        _check_days("--train-days", rules.train_days)
+        train_start = max(train_start, fit_end - rules.train_days * _DAY)
+    length = min(rules.validation_days * _DAY, (fit_end - train_start) / 4)
     plan = SplitPlan(
-        train_start, fit_end - length, test_start, test_end, purged=True, embargo=embargo
+        task,
+        train_start,
+        fit_end - length,
+        test_start,
+        test_end,
+        purged=True,
+        embargo=embargo,
+        group=rules.group,
     )
     return plan if _leaves_enough(plan, fit) else replace(plan, purged=False)
 
 
 def _leaves_enough(plan: SplitPlan, fit: pl.DataFrame) -> bool:
-    """Whether the purge leaves both classes, and as long a time as validation's."""
+    """Whether the purge leaves labels that do, and as long a time as validation's."""
     left = plan.train_of(fit)
-    if left[LABEL].n_unique() < 2:
+    try:
+        plan.task.check_fold("train", left)
+    except TrainingError:
         return False
     return _day_end(left) - plan.train_start >= _day_end(fit) - plan.validation_start
-
-
-def _check_classes(fold: str, rows: pl.DataFrame) -> None:
-    if rows.is_empty():
-        raise TrainingError.empty_fold(
-            fold, "the days asked for have none", "use more days, or ingest more"
-        )
-    if rows[LABEL].n_unique() < 2:
-        raise TrainingError.one_class(fold, rows.height, int(rows[LABEL].sum()))
 
 
 def _check_days(option: str, days: int, *, least: int = 1) -> None:

@@ -14,9 +14,9 @@ from training.errors import SearchError
 class Trial:
     """One set of parameters and what they reached.
 
-    `score` is the average precision on the validation fold (higher is better), `curve` the
-    best so far after each `CHECKPOINT` trees, `is_pruned` whether the fit was ended early as
-    hopeless; then `score` is what it had reached.
+    `score` is the worth on the validation fold (see `Task.worth_name`), `curve` the best so far
+    after each `CHECKPOINT` trees, `is_pruned` whether the fit was ended early as hopeless; then
+    `score` is what it had reached.
     """
 
     number: int

@@ -9,13 +9,11 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from lockstep.contract.model_input import model_input
-from training.fit import FitParameters, OnTree, boosted
-from training.metrics import average_precision
-from training.operating_points import Floats, Labels, RankedScores
+from training.fit import FitParameters, OnTree, boosted, matrix
+from training.operating_points import Floats
 from training.search import CHECKPOINT, Hopeless, with_values
+from training.tasks.task import Task
 from training.trial_log import Trial
-from training.use_case import LABEL
 
 
 @dataclass(frozen=True)
@@ -23,43 +21,50 @@ class Part:
     """(rows, features), null as NaN; and the labels."""
 
     matrix: Floats
-    labels: Labels
+    labels: Any
 
     @classmethod
-    def of(cls, rows: pl.DataFrame, feature_order: Sequence[str]) -> Part:
+    def of(cls, rows: pl.DataFrame, feature_order: Sequence[str], task: Task) -> Part:
         """Of rows with their features."""
-        matrix = model_input(rows.select(feature_order).to_dict(), feature_order)
-        return cls(matrix, rows.get_column(LABEL).to_numpy())
+        return cls(matrix(rows, feature_order), task.labels(rows))
 
-    def pool(self, names: Sequence[str]) -> Any:
+    def pool(self, names: Sequence[str], task: Task) -> Any:
         """As CatBoost takes it."""
         from catboost import Pool
 
-        return Pool(self.matrix, label=self.labels, feature_names=list(names))
+        labels = task.fitted_labels(self.labels)
+        return Pool(self.matrix, label=labels, feature_names=list(names))
 
 
 @dataclass(frozen=True)
 class Judged:
-    """How many trees are best over all folds, and each fold's scores by so many."""
+    """How many trees are best over all folds, and each fold's outputs by so many."""
 
     trees: int
-    scores: tuple[Floats, ...]
+    outputs: tuple[Floats, ...]
 
 
 @dataclass(frozen=True)
 class Validation:
     """Pairs of train and judging rows as matrices, which other processes take along."""
 
+    task: Task
     names: tuple[str, ...]
     folds: tuple[tuple[Part, Part], ...]
 
     @classmethod
     def of(
-        cls, folds: Sequence[tuple[pl.DataFrame, pl.DataFrame]], feature_order: Sequence[str]
+        cls,
+        task: Task,
+        folds: Sequence[tuple[pl.DataFrame, pl.DataFrame]],
+        feature_order: Sequence[str],
     ) -> Validation:
         """Of rows with their features; of each pair the first is fitted on."""
-        parts = [(Part.of(fit, feature_order), Part.of(by, feature_order)) for fit, by in folds]
-        return cls(tuple(feature_order), tuple(parts))
+        parts = [
+            (Part.of(fit, feature_order, task), Part.of(by, feature_order, task))
+            for fit, by in folds
+        ]
+        return cls(task, tuple(feature_order), tuple(parts))
 
     def judged(self, parameters: FitParameters, on_tree: OnTree) -> Judged:
         """Fits every fold; the number of trees is where the mean of their curves is highest.
@@ -72,17 +77,20 @@ class Validation:
             parameters = replace(parameters, early_stopping_rounds=None)
         progress, fitted = _FoldAfterFold(on_tree), []
         for train, by in self.folds:
-            pool = by.pool(self.names)
-            model, curve = boosted(train.pool(self.names), pool, parameters, progress.on_tree)
-            fitted.append((model, curve, pool))
+            fit, judge = (part.pool(self.names, self.task) for part in (train, by))
+            model, curve = boosted(self.task, fit, judge, parameters, progress.on_tree)
+            fitted.append((model, curve, by))
             if progress.is_ended:
                 break
             progress.best.append(max(curve))
         shortest = min(len(curve) for _, curve, _ in fitted)
         mean = np.mean([curve[:shortest] for _, curve, _ in fitted], axis=0)
         trees = int(mean.argmax()) + 1
-        scores = (model.predict_proba(pool, ntree_end=trees)[:, 1] for model, _, pool in fitted)
-        return Judged(trees, tuple(scores))
+        for model, _, _ in fitted:
+            model.shrink(trees)
+        read = self.task.undecided.outputs
+        outputs = (read(model, by.matrix, threads=-1) for model, _, by in fitted)
+        return Judged(trees, tuple(outputs))
 
 
 @dataclass(frozen=True)
@@ -93,11 +101,11 @@ class TrialFit:
     parameters: FitParameters
 
     def evaluate(self, number: int, values: Mapping[str, float], is_hopeless: Hopeless) -> Trial:
-        """Fits with `values`; the score is the mean of the folds' average precisions."""
+        """Fits with `values`; the score is the mean of the folds' worths."""
         watch = _Watch(is_hopeless)
         judged = self.validation.judged(with_values(self.parameters, values), watch.on_tree)
-        pairs = zip(self.validation.folds, judged.scores, strict=False)
-        each = [average_precision(RankedScores(by.labels, s).points()) for (_, by), s in pairs]
+        pairs = zip(self.validation.folds, judged.outputs, strict=False)
+        each = [self.validation.task.worth(by.labels, outputs) for (_, by), outputs in pairs]
         score = sum(each) / len(each)
         return Trial(number, values, score, judged.trees, watch.curve, watch.is_ended)
 

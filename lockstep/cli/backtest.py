@@ -68,14 +68,17 @@ def backtest(
             on_fold,
         )
     names = [name for name in _SHOWN if name in results[0].metrics]
-    table = Table("start", "seed", "rows", "positive", "trees", *(_SHOWN[name] for name in names))
+    labels = [name.replace("_", " ") for name in results[0].labels]
+    shown = (_SHOWN[name] for name in names)
+    table = Table("start", "seed", "rows", *labels, "trees", *shown)
     for result in results:
         values = (f"{result.metrics[name].value:.4f}" for name in names)
-        counts = (f"{count:,}" for count in (result.rows, result.positives, result.trees))
+        counts = (f"{n:,}" for n in (result.rows, *result.labels.values(), result.trees))
         table.add_row(f"{result.start:%Y-%m-%d}", str(result.seed), *counts, *values)
     table.add_section()
     means = (sum(r.metrics[name].value for r in results) / len(results) for name in names)
-    table.add_row("mean", "", "", "", "", *(f"{mean:.4f}" for mean in means))
+    blank = [""] * (3 + len(labels))
+    table.add_row("mean", *blank, *(f"{mean:.4f}" for mean in means))
     Console().print(table)
 
 

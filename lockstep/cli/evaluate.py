@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import Annotated
 
 import typer
@@ -15,7 +16,7 @@ def evaluate(
         int | None, typer.Option(min=1, help="Which version.", show_default="the champion")
     ] = None,
     as_of: AsOf = None,
-    test_days: TestDays = 7,
+    test_days: TestDays = None,
 ) -> None:
     """Metrics with intervals by day, and slices, on the last labelled days."""
     from rich.console import Console
@@ -38,7 +39,8 @@ def evaluate(
         settings, chosen = Settings(), load_use_case(use_case)
         model = load_model(settings.tracking_uri, chosen.name, version=version)
         until = utc_instant(as_of, "--as-of") if as_of else None
-        rows = later_rows(settings, chosen, [model], test_days=test_days, as_of=until)
+        days = test_days or chosen.split.test_days
+        rows = later_rows(settings, chosen, [model], test_days=days, as_of=until)
         progress(f"joining features onto {rows.height:,} rows", 0.3)
         scored = scored_as(open_feature_store(settings), chosen, model, rows)
         progress("evaluating", 0.7)
@@ -46,8 +48,15 @@ def evaluate(
     console = Console()
     title = f"model {model.name} version {model.version} on {rows.height:,} rows"
     console.print(metrics_table(title, test=metrics))
-    table = Table("slice", "rows", "positives", "recall", "wrong blocks")
-    for part in scored.slices():
-        counts = f"{part.rows:,}", f"{part.positives:,}"
-        table.add_row(part.name, *counts, f"{part.recall:.3f}", f"{part.wrong_blocks:.4f}")
-    console.print(table)
+    if parts := scored.slices():
+        names = list(asdict(parts[0]))
+        table = Table(*(name.replace("_", " ") for name in names))
+        for part in parts:
+            table.add_row(*(_cell(getattr(part, name)) for name in names))
+        console.print(table)
+
+
+def _cell(value: str | int | float) -> str:
+    if isinstance(value, str):
+        return value
+    return f"{value:,}" if isinstance(value, int) else f"{value:.4f}"

@@ -24,6 +24,7 @@ from lockstep.cli import (
     score,
     serve,
     train,
+    walk_forward,
 )
 from lockstep.cli.errors import FileSystemError, SettingsError
 from lockstep.cli.own_options import ANY_OPTIONS
@@ -43,6 +44,7 @@ app.command("train")(train.train)
 app.command("evaluate")(evaluate.evaluate)
 app.command("promote")(promote.promote)
 app.command("backtest")(backtest.backtest)
+app.command("walk-forward")(walk_forward.walk_forward)
 app.command("score")(score.score)
 app.command("compile")(compile.compile_definitions)
 app.command("serve")(serve.serve)

@@ -23,9 +23,9 @@ def promote(
         typer.Option(min=1, help="Which version.", show_default="the challenger"),
     ] = None,
     as_of: AsOf = None,
-    test_days: TestDays = 7,
+    test_days: TestDays = None,
     margin: Annotated[
-        float, typer.Option(min=-1.0, max=1.0, help="Least gain in average precision.")
+        float, typer.Option(min=-1.0, max=1.0, help="Least gain in the metric of its task.")
     ] = 0.0,
     force: Annotated[
         bool, typer.Option("--force", help="Promote it even so; the version says that.")
@@ -55,16 +55,16 @@ def promote(
         from training.promotion import PromotionRules
         from training.use_case import load_use_case
 
-        settings = Settings()
+        settings, chosen = Settings(), load_use_case(use_case)
         options = PromoteOptions(
             version=version,
-            test_days=test_days,
+            test_days=test_days or chosen.split.test_days,
             as_of=utc_instant(as_of, "--as-of") if as_of else None,
             rules=PromotionRules(margin=margin),
             force=force,
         )
         store = open_feature_store(settings)
-        promotion = run(settings, store, load_use_case(use_case), options, progress)
+        promotion = run(settings, store, chosen, options, progress)
     console, decision = Console(), promotion.decision
     first, last = (f"{day:%Y-%m-%d}" for day in promotion.days)
     columns = {
@@ -72,10 +72,12 @@ def promote(
         f"challenger_{promotion.challenger}": decision.challenger,
         "difference": decision.difference,
     }
+    columns = {name: metrics for name, metrics in columns.items() if metrics}
     console.print(metrics_table(f"{promotion.name}, {first} to {last}", **columns))
     console.print(_checks(promotion))
     if not promotion.is_promoted:
-        typer.echo(f"Refused: version {promotion.champion} stays champion.")
+        stays = f"version {promotion.champion} stays" if promotion.champion else "there is no"
+        typer.echo(f"Refused: {stays} champion.")
         raise typer.Exit(REFUSED)
     how = "" if decision.is_promoted else " by --force"
     typer.echo(f"Version {promotion.challenger} is champion{how}.")

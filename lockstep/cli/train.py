@@ -3,28 +3,64 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar
 
 import typer
 
 if TYPE_CHECKING:
     from rich.table import Table
 
+    from training.promotion import Check
     from training.run import TrainingResult
 
+Options = TypeVar("Options", bound=Any)
+# What every fold says of itself; the rest tells of its labels.
+_DAYS = {"from", "to", "rows", "labels_known_by"}
 UseCaseName = Annotated[str, typer.Argument(help="Whose model, such as 'fraud'.")]
 AsOf = Annotated[
     str | None,
     typer.Option(help="UTC instant up to which labels are known.", show_default="all there are"),
 ]
 TestDays = Annotated[
-    int, typer.Option(min=1, max=3_650, help="Last labelled days, kept for the test.")
+    int | None,
+    typer.Option(
+        min=1,
+        max=3_650,
+        help="Last labelled days, kept for the test.",
+        show_default="the use case's",
+    ),
 ]
 Service = Annotated[
     str | None,
     typer.Option(
         "--feature-service", help="Another feature service.", show_default="the use case's"
+    ),
+]
+EmbargoDays = Annotated[
+    int | None,
+    typer.Option(
+        min=0,
+        max=365,
+        help="Days between the last label of a fold and the fold after it.",
+        show_default="the use case's",
+    ),
+]
+Iterations = Annotated[
+    int | None,
+    typer.Option(
+        min=1, help="Most trees; validation may stop earlier.", show_default="the use case's"
+    ),
+]
+Select = Annotated[
+    float | None,
+    typer.Option(
+        min=0.0,
+        max=1.0,
+        help="Fit again with the features of which shuffling loses more of the worth.",
+        show_default="all features",
     ),
 ]
 Seed = Annotated[int, typer.Option(min=0, max=2**31 - 1, help="Seed of the fit.")]
@@ -40,17 +76,10 @@ def train(
             min=1, max=3_650, help="Last days to fit on, validation included.", show_default="all"
         ),
     ] = None,
-    test_days: TestDays = 7,
-    embargo_days: Annotated[
-        int,
-        typer.Option(
-            min=0, max=365, help="Days between the last label of a fold and the fold after it."
-        ),
-    ] = 0,
+    test_days: TestDays = None,
+    embargo_days: EmbargoDays = None,
     seed: Seed = 0,
-    iterations: Annotated[
-        int, typer.Option(min=1, help="Most trees; validation may stop earlier.")
-    ] = 300,
+    iterations: Iterations = None,
     search: Annotated[
         int, typer.Option(min=0, max=10_000, help="Trials that look for parameters first.")
     ] = 0,
@@ -62,15 +91,7 @@ def train(
         Literal["spark"] | None,
         typer.Option(help="'spark' for trials on Spark's executors.", show_default="one by one"),
     ] = None,
-    select: Annotated[
-        float | None,
-        typer.Option(
-            min=0.0,
-            max=1.0,
-            help="Fit again with the features that lose more average precision when shuffled.",
-            show_default="all features",
-        ),
-    ] = None,
+    select: Select = None,
     device: Annotated[Literal["CPU", "GPU"], typer.Option(help="Where it is fitted.")] = "CPU",
 ) -> None:
     """Fits a model on what was known, judges it on later days and registers it as challenger.
@@ -101,10 +122,18 @@ def train(
         chosen = load_use_case(use_case, feature_service=feature_service)
         options = TrainingOptions(
             as_of=utc_instant(as_of, "--as-of") if as_of else None,
-            test_days=test_days,
-            train_days=train_days,
-            embargo_days=embargo_days,
-            parameters=FitParameters(iterations=iterations, seed=seed, device=device),
+            split=changed(
+                chosen.split,
+                test_days=test_days,
+                train_days=train_days,
+                embargo_days=embargo_days,
+            ),
+            parameters=changed(
+                chosen.parameters or FitParameters(),
+                iterations=iterations,
+                seed=seed,
+                device=device,
+            ),
             search=Search(search, seed) if search else None,
             search_log=search_log,
             spark_trials=(os.cpu_count() or 1) if parallel == "spark" else 0,
@@ -114,12 +143,22 @@ def train(
     console = Console()
     console.print(_summary(result))
     console.print(metrics_table("on the test rows, with intervals by day", test=result.metrics))
-    if result.registered.is_champion:
+    if missed_floors(result.floors):
+        typer.echo(f"It is not served. `lockstep promote {use_case} --force` would do it anyway.")
+    elif result.registered.is_champion:
         typer.echo("A running `lockstep serve` takes it when it is started again.")
     else:
         typer.echo(f"`lockstep promote {use_case}` compares it with the champion.")
     for warning in result.warnings:
         typer.echo(f"warning: {warning}")
+
+
+def missed_floors(floors: Sequence[Check]) -> bool:
+    """Whether a floor is missed; says so."""
+    missed = [check for check in floors if not check.holds]
+    for check in missed:
+        typer.echo(f"No edge: it is not shown that {check.name}; found {check.found}.")
+    return bool(missed)
 
 
 def _summary(result: TrainingResult) -> Table:
@@ -133,8 +172,19 @@ def _summary(result: TrainingResult) -> Table:
     table.add_column()
     for fold, what in result.folds.items():
         days = f"{what['from'][:10]} to {what['to'][:10]}"
-        table.add_row(fold, f"{days}\n{what['rows']:,} rows, {what['positives']:,} positive")
+        labels = [f"{_number(what[name])} {name.replace('_', ' ')}" for name in what.keys() - _DAYS]
+        table.add_row(fold, f"{days}\n{what['rows']:,} rows, {', '.join(sorted(labels))}")
     table.add_section()
     table.add_row("trees", str(result.trees))
-    table.add_row("threshold", f"{result.threshold:.4f}")
+    for name, fact in result.facts.items():
+        table.add_row(name, fact)
     return table
+
+
+def _number(value: float) -> str:
+    return f"{value:,}" if isinstance(value, int) else f"{value:,.4g}"
+
+
+def changed(options: Options, **given: object) -> Options:
+    """The options of a use case, with what was given in their place."""
+    return replace(options, **{name: value for name, value in given.items() if value is not None})

@@ -22,6 +22,7 @@ from lockstep.lake.lake import Lake
 from lockstep.settings import Settings
 from training.fit import FitParameters
 from training.run import TrainingOptions, TrainingResult, train
+from training.split_rules import SplitRules
 from training.use_case import load_use_case
 
 START = datetime(2017, 11, 6, tzinfo=UTC)
@@ -55,7 +56,9 @@ def clicks_project(folder: Path, file: Path, redis_url: str, *, cut: datetime) -
         environment.setenv("REDIS_URL", redis_url)
         store = open_feature_store(settings)
         store.apply(list(feast_objects("clicks").values()))
-        options = TrainingOptions(as_of=cut, test_days=1, parameters=FitParameters(iterations=20))
+        options = TrainingOptions(
+            as_of=cut, split=SplitRules(test_days=1), parameters=FitParameters(iterations=20)
+        )
         result = train(settings, store, load_use_case("clicks"), options, _ignore)
         store.materialize(START - timedelta(days=1), cut)
     return ClicksProject(settings, redis_url, cut, result)

@@ -26,6 +26,7 @@ from lockstep.windows.spec import EVENT_TIMESTAMP
 from training.leak import LeakError, assert_no_leak
 from training.score import score_day
 from training.split import plan_split
+from training.split_rules import SplitRules
 from training.use_case import LABEL_KNOWN_AT, load_use_case
 
 pytestmark = pytest.mark.timeout(600)
@@ -189,7 +190,7 @@ def test_training_knew_nothing_that_the_test_asks(project: ClicksProject) -> Non
     use_case = load_use_case("clicks")
     rows = use_case.entity_rows(Lake.at(project.settings.lake), project.cut)
     assert rows[LABEL_KNOWN_AT].max() <= project.cut  # type: ignore[operator]
-    split = plan_split(rows, test_days=1).split(rows)
+    split = plan_split(rows, load_use_case("clicks").task, SplitRules(test_days=1)).split(rows)
     assert_no_leak(split, row_id="click_id", as_of=project.cut)
     # The check can fail: one label of the fit that comes after the test has begun.
     late = pl.lit(split.test[EVENT_TIMESTAMP].max())

@@ -62,11 +62,11 @@ def test_a_challenger_that_is_no_better_is_refused_and_the_evidence_kept(
     result = run("promote", "fraud")
     assert result.exit_code == 3, result.output
     assert "Refused: version 1 stays champion." in result.output
-    assert "average_precision above" in result.output
+    assert "average_precision gain above 0" in result.output
     assert champion(two_models) == 1
     found = tags(two_models, 2)
     assert found["promotion"] == "refused"
-    assert "+0.0000" in json.loads(found["evidence"])["average_precision above +0.0000"]
+    assert "+0.0000" in json.loads(found["evidence"])["average_precision gain above 0"]
     with model_registry(two_models.tracking_uri) as client:
         run_id = client.get_model_version("fraud", "2").run_id
         evidence = json.loads(

@@ -6,9 +6,11 @@ import polars as pl
 import pytest
 
 from lockstep.lake.lake import Lake
+from training.costs import DecisionCosts
 from training.fit import FitParameters
 from training.search import Search
 from training.spark_search import search_on_spark
+from training.tasks.two_classes import TwoClasses
 from training.trial_log import TrialLog
 from training.validation import TrialFit, Validation
 
@@ -18,7 +20,8 @@ def test_trials_run_on_executors(local_lake: Lake) -> None:
     numbers = pl.int_range(240, eager=True)
     labels = (numbers % 4 == 0).cast(pl.Int64)
     rows = pl.DataFrame({"label": labels, "signal": labels, "noise": numbers})
-    validation = Validation.of([(rows[:120], rows[120:])], ("signal", "noise"))
+    task = TwoClasses(DecisionCosts("cents", 1.0, "amount"))
+    validation = Validation.of(task, [(rows[:120], rows[120:])], ("signal", "noise"))
     fitting = TrialFit(validation, FitParameters(iterations=5))
     log = TrialLog.in_memory()
     best = search_on_spark(Search(4, seed=1), fitting, log, lake=local_lake, parallelism=2)

@@ -83,7 +83,7 @@ def test_the_run_has_parameters_and_metrics(project: Project) -> None:
     with model_registry(project.settings.tracking_uri) as client:
         run = client.get_run(project.training.registered.run_id)
     assert run.data.params["seed"] == "0"
-    assert run.data.params["threshold_rule"] == "lowest declared cost on the validation fold"
+    assert run.data.params["target_rule"] == "lowest declared cost on the validation fold"
     assert run.data.metrics["test_roc_auc"] == project.training.metrics["roc_auc"].value
     assert run.data.tags["feature_service"] == "fraud_v1"
 

@@ -25,8 +25,8 @@ def _costs(wrong_block: float) -> DecisionCosts:
 @given(ROWS, st.integers(0, 60))
 def test_no_threshold_is_cheaper(rows: list[tuple[int, int, int]], wrong_block: int) -> None:
     labels, scores, amounts = (np.array(column) for column in zip(*rows, strict=True))
-    costs = _costs(wrong_block)
-    missing = costs.of_missing(pl.DataFrame({"amount": amounts}))
+    costs, frame = _costs(wrong_block), pl.DataFrame({"amount": amounts})
+    missing = costs.of_missing(frame)
     points = RankedScores(labels, scores.astype(float), missing).points()
     by_hand = {
         int(t): float(
@@ -39,13 +39,16 @@ def test_no_threshold_is_cheaper(rows: list[tuple[int, int, int]], wrong_block: 
     chosen = costs.threshold(points)
     assert by_hand[int(chosen)] == min(by_hand.values())
     nothing_caught = float(amounts[labels == 1].sum())
-    saved = costs.saved_share(points, chosen)
+    saved = costs.saved_share(frame, labels, scores >= chosen, np.ones(len(labels)))
     if nothing_caught:
         assert saved == pytest.approx(1 - by_hand[int(chosen)] / nothing_caught)
     else:
         assert math.isnan(saved)
 
 
-def test_above_every_score_nothing_is_saved() -> None:
-    points = RankedScores(np.array([0, 1]), np.array([0.1, 0.2]), np.array([5.0, 5.0])).points()
-    assert _costs(1.0).saved_share(points, 0.9) == 0.0
+def test_flagging_nothing_saves_nothing_and_rows_that_do_not_count_change_nothing() -> None:
+    rows, labels = pl.DataFrame({"amount": [5, 5, 7]}), np.array([0, 1, 1])
+    saved, once = _costs(1.0).saved_share, np.ones(3)
+    assert saved(rows, labels, np.zeros(3, np.bool_), once) == 0.0
+    assert saved(rows, labels, np.ones(3, np.bool_), once) == pytest.approx(11 / 12)
+    assert saved(rows, labels, np.ones(3, np.bool_), np.array([2.0, 1, 0])) == pytest.approx(3 / 5)

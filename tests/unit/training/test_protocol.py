@@ -12,6 +12,7 @@ from training.errors import LeakError
 from training.leak import assert_fit_is_earlier
 from training.protocol import Fold, Protocol
 from training.split import Split
+from training.use_case import load_use_case
 
 CARDS = 7
 
@@ -85,4 +86,5 @@ def test_a_planted_leak_is_found(rows: pl.DataFrame, kind: str) -> None:
 
 def test_a_split_is_described() -> None:
     rows = labelled_rows(days=3)
-    assert Split(rows[:8], rows[8:16], rows[16:]).describe()["train"]["rows"] == 8
+    described = Split(rows[:8], rows[8:16], rows[16:]).describe(load_use_case("fraud").task)
+    assert described["train"]["rows"] == 8

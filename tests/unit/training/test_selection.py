@@ -11,7 +11,11 @@ from catboost import CatBoostClassifier, Pool
 from lockstep.contract.model_artefact import ModelArtefact
 from lockstep.contract.predictor import Predictor
 from lockstep.contract.targets import ClassTarget
+from training.costs import DecisionCosts
 from training.selection import Selection, by_permutation
+from training.tasks.two_classes import TwoClasses
+
+TASK = TwoClasses(DecisionCosts("cents", 1.0, "amount"))
 
 
 def rows(seed: int) -> pl.DataFrame:
@@ -30,10 +34,10 @@ def test_the_signal_is_kept_and_the_noise_is_not() -> None:
     artefact = ModelArtefact(
         "toy", "toy_v1", names, ClassTarget(0.5), datetime(2018, 1, 1, tzinfo=UTC)
     )
-    found = by_permutation(Predictor(artefact, model), rows(1), least=0.05)
+    found = by_permutation(Predictor(artefact, model), rows(1), TASK, least=0.05)
     assert found.losses["signal"] > 0.3 > abs(found.losses["noise"]) * 5
     assert found.kept == ("signal",)
-    again = by_permutation(Predictor(artefact, model), rows(1), least=0.05)
+    again = by_permutation(Predictor(artefact, model), rows(1), TASK, least=0.05)
     assert again == found
 
 

@@ -11,11 +11,13 @@ from labelled_rows import DAY, START, labelled_rows
 
 from lockstep.contract.predictor import Predictor
 from training.costs import DecisionCosts
-from training.evaluate import useless_features
 from training.fit import FitParameters, OnTree, fit, pool, refitted
 from training.run import scored_by
 from training.split import Split, plan_split
+from training.split_rules import SplitRules
+from training.tasks.two_classes import RecallSlice, TwoClasses
 from training.use_case import LABEL, UseCase
+from training.useless_features import useless_features
 
 _FEATURES = ("signal", "noise")
 _PARAMETERS = FitParameters(iterations=20, early_stopping_rounds=5)
@@ -25,7 +27,7 @@ _USE_CASE = UseCase(
     row_id="transaction_id",
     labels_table="toy/verdicts",
     entity_rows=lambda lake, as_of, since=None: pl.DataFrame(),
-    costs=DecisionCosts("cents", wrong_block=1.0, missed="amount"),
+    task=TwoClasses(DecisionCosts("cents", wrong_block=1.0, missed="amount")),
     slices={"loud": pl.col("signal") > 1},
 )
 
@@ -39,7 +41,7 @@ def split() -> Split:
         pl.Series("noise", generator.normal(size=rows.height)),
         pl.lit(5).alias("amount"),
     )
-    return plan_split(rows).split(rows)
+    return plan_split(rows, _USE_CASE.task, SplitRules()).split(rows)
 
 
 def _ignore(done: int, best: float) -> bool:
@@ -101,6 +103,7 @@ def test_metrics_of_a_model_that_sees_the_signal(split: Split) -> None:
     assert metrics["average_precision"].low > metrics["base_rate"].value + 0.4
     assert metrics["saved_cost_share"].value > 0.5
     (loud,) = scored.slices()
+    assert isinstance(loud, RecallSlice)
     assert (loud.name, loud.rows) == ("loud", split.test.filter(pl.col("signal") > 1).height)
 
 
@@ -109,7 +112,9 @@ def test_a_fit_ends_where_it_is_told_to(split: Split) -> None:
 
 
 def test_a_model_without_validation_has_the_trees_it_was_given(split: Split) -> None:
-    assert refitted(pool(split.train, _FEATURES), _PARAMETERS, trees=7).tree_count_ == 7
+    task = _USE_CASE.task
+    fitted = refitted(task, pool(split.train, _FEATURES, task), _PARAMETERS, trees=7)
+    assert fitted.tree_count_ == 7
 
 
 def test_the_threshold_is_the_cheapest_of_validation(split: Split) -> None:
@@ -124,7 +129,7 @@ def test_the_threshold_is_the_cheapest_of_validation(split: Split) -> None:
 
 
 def test_folds_are_described(split: Split) -> None:
-    test = split.describe()["test"]
+    test = split.describe(_USE_CASE.task)["test"]
     assert (test["rows"], test["positives"]) == (56, 14)
     assert test["from"] == "2018-05-24T00:00:00+00:00"
     assert test["labels_known_by"] == "2018-06-06T21:00:00+00:00"

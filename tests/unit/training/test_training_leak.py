@@ -12,6 +12,8 @@ from labelled_rows import DAY, START, labelled_rows
 from training.errors import LeakError
 from training.leak import assert_no_leak
 from training.split import Split, plan_split
+from training.split_rules import SplitRules
+from training.use_case import load_use_case
 
 AS_OF = START + 67 * DAY
 _TEST_START = START + 53 * DAY
@@ -20,7 +22,7 @@ _TEST_START = START + 53 * DAY
 @pytest.fixture
 def split() -> Split:
     rows = labelled_rows(days=60)
-    return plan_split(rows).split(rows)
+    return plan_split(rows, load_use_case("fraud").task, SplitRules()).split(rows)
 
 
 def _check(split: Split, as_of: datetime = AS_OF) -> None:

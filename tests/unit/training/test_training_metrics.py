@@ -10,8 +10,8 @@ from sklearn import calibration
 from sklearn import metrics as reference
 
 from training.metrics import (
-    at_threshold,
     average_precision,
+    decision_metrics,
     recall_at_wrong_blocks,
     reliability,
     roc_auc,
@@ -52,7 +52,7 @@ def test_decision_metrics(rows: list[tuple[int, float, int]], threshold: float) 
     positive = scores >= threshold
     precision, recall, f1, _ = reference.precision_recall_fscore_support(labels, positive, **given_)
     f1_5 = reference.fbeta_score(labels, positive, beta=1.5, **given_)
-    found = at_threshold(RankedScores(labels, scores).points(weights), threshold)
+    found = decision_metrics(labels, positive, weights)
     expected = {"precision": precision, "recall": recall, "f1": f1, "f1_5": f1_5}
     assert found == pytest.approx(expected)
 

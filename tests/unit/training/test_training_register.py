@@ -23,6 +23,7 @@ from training.dataset import Dataset
 from training.register import Evidence, Registered, register
 from training.run import scored_by
 from training.selection import Selection
+from training.tasks.two_classes import TwoClasses
 from training.trial_log import Trial
 from training.use_case import UseCase
 
@@ -37,7 +38,7 @@ _EVIDENCE = Evidence(
     params={"seed": 0},
     metrics={"roc_auc": Interval(0.75, 0.5, 0.9), "f1": Interval(0.5, math.nan, math.nan)},
     folds={"test": _FOLD},
-    threshold_rule="by hand",
+    floors=(),
     dataset=Dataset(pl.DataFrame(), ("a", "b"), {"content_hash": "abc" * 20}, "fingerprint"),
     trials=[Trial(0, {"depth": 4.0}, 0.7, 5, [0.6], is_pruned=False)],
     selection=Selection({"a": 0.2, "b": -0.1}, 0.0),
@@ -49,7 +50,7 @@ _USE_CASE = UseCase(
     row_id="id",
     labels_table="toy/verdicts",
     entity_rows=lambda lake, as_of, since=None: pl.DataFrame(),
-    costs=DecisionCosts("cents", 1.0, "cost"),
+    task=TwoClasses(DecisionCosts("cents", 1.0, "cost")),
 )
 _EXAMPLE = pl.DataFrame({"a": [1, 2], "b": [0.5, None]})
 _ROWS = pl.DataFrame(

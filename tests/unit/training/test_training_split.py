@@ -10,9 +10,12 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 from labelled_rows import DAY, START, labelled_rows
 
+from training.costs import DecisionCosts
 from training.errors import TrainingError
 from training.leak import assert_no_leak
 from training.split import plan_split
+from training.split_rules import SplitRules
+from training.tasks.two_classes import TwoClasses
 
 
 def _days(rows: pl.DataFrame) -> tuple[int, int]:
@@ -21,9 +24,12 @@ def _days(rows: pl.DataFrame) -> tuple[int, int]:
     return (times.min() - START).days, (times.max() - START).days  # type: ignore[operator,union-attr]
 
 
+TASK = TwoClasses(DecisionCosts("cents", 1.0, "amount"))
+
+
 def test_by_hand() -> None:
     rows = labelled_rows(days=60)
-    plan = plan_split(rows)
+    plan = plan_split(rows, TASK, SplitRules())
     split = plan.split(rows)
     assert plan.purged
     assert _days(split.test) == (53, 59)
@@ -33,14 +39,14 @@ def test_by_hand() -> None:
 
 def test_train_days_bound_the_fit_validation_included() -> None:
     rows = labelled_rows(days=60)
-    split = plan_split(rows, train_days=30).split(rows)
+    split = plan_split(rows, TASK, SplitRules(train_days=30)).split(rows)
     assert _days(split.validation) == (39, 45)
     assert _days(split.train) == (16, 31)
 
 
 def test_an_embargo_keeps_the_last_labels_before_a_fold_out_of_the_fit() -> None:
     rows = labelled_rows(days=60)
-    split = plan_split(rows, embargo_days=3).split(rows)
+    split = plan_split(rows, TASK, SplitRules(embargo_days=3)).split(rows)
     assert _days(split.test) == (53, 59)
     assert _days(split.validation) == (36, 42)
     assert _days(split.train) == (0, 25)
@@ -48,7 +54,7 @@ def test_an_embargo_keeps_the_last_labels_before_a_fold_out_of_the_fit() -> None
 
 def test_a_short_history_keeps_a_quarter_for_validation_and_says_that_it_is_not_purged() -> None:
     rows = labelled_rows(days=22)
-    plan = plan_split(rows)
+    plan = plan_split(rows, TASK, SplitRules())
     split = plan.split(rows)
     assert not plan.purged
     assert _days(split.validation) == (6, 7)
@@ -76,7 +82,9 @@ def test_no_split_ever_leaks(
     assert isinstance(as_of, datetime)
     try:
         plan = plan_split(
-            rows, test_days=test_days, train_days=train_days, embargo_days=embargo_days
+            rows,
+            TASK,
+            SplitRules(test_days=test_days, train_days=train_days, embargo_days=embargo_days),
         )
         split = plan.split(rows)
     except TrainingError:
@@ -94,25 +102,27 @@ def test_a_late_verdict_keeps_its_row_out_of_the_fit() -> None:
     rows = labelled_rows(days=60)
     late = pl.when(pl.col("transaction_id") == 5).then(pl.lit(START + 55 * DAY))
     rows = rows.with_columns(late.otherwise("label_known_at").alias("label_known_at"))
-    split = plan_split(rows).split(rows)
+    split = plan_split(rows, TASK, SplitRules()).split(rows)
     assert 5 not in split.rows()["transaction_id"]
     assert {4, 6} <= set(split.train["transaction_id"])
 
 
 def test_no_label_before_the_test_is_an_error() -> None:
     with pytest.raises(TrainingError, match="no label was known before the test starts"):
-        plan_split(labelled_rows(days=10), test_days=7)
+        plan_split(labelled_rows(days=10), TASK, SplitRules(test_days=7))
 
 
 @pytest.mark.parametrize(("test_days", "train_days"), [(0, None), (-1, None), (7, 0)])
 def test_less_than_a_day_is_an_error(test_days: int, train_days: int | None) -> None:
     with pytest.raises(TrainingError, match="expected a whole number of days"):
-        plan_split(labelled_rows(days=60), test_days=test_days, train_days=train_days)
+        plan_split(
+            labelled_rows(days=60), TASK, SplitRules(test_days=test_days, train_days=train_days)
+        )
 
 
 def test_an_embargo_is_not_negative() -> None:
     with pytest.raises(TrainingError, match="--embargo-days is -1, expected .* days from 0 on"):
-        plan_split(labelled_rows(days=60), embargo_days=-1)
+        plan_split(labelled_rows(days=60), TASK, SplitRules(embargo_days=-1))
 
 
 def test_one_class_in_a_fold_is_an_error_that_names_it() -> None:
@@ -120,4 +130,4 @@ def test_one_class_in_a_fold_is_an_error_that_names_it() -> None:
     in_test = pl.col("event_timestamp") >= START + 53 * DAY
     rows = rows.with_columns(pl.when(in_test).then(0).otherwise("label").alias("label"))
     with pytest.raises(TrainingError, match="the test rows have one class only: 0 positives in 56"):
-        plan_split(rows).split(rows)
+        plan_split(rows, TASK, SplitRules()).split(rows)

@@ -10,13 +10,16 @@ import pytest
 from labelled_rows import DAY, START, labelled_rows
 
 from training.backtest import Backtest
+from training.costs import DecisionCosts
 from training.fit import FitParameters, boosted
 from training.protocol import Protocol
 from training.search import CHECKPOINT
+from training.tasks.two_classes import TwoClasses
 from training.use_case import load_use_case
 from training.validation import TrialFit, Validation
 
 NAMES = ("signal", "noise")
+TASK = TwoClasses(DecisionCosts("cents", 1.0, "amount"))
 PARAMETERS = FitParameters(iterations=60, depth=3, learning_rate=0.3, early_stopping_rounds=5)
 
 
@@ -30,13 +33,14 @@ def rows_of(seed: int, *, rows: int = 300) -> pl.DataFrame:
 
 @pytest.fixture
 def validation() -> Validation:
-    return Validation.of([(rows_of(2 * n), rows_of(2 * n + 1)) for n in range(3)], NAMES)
+    folds = [(rows_of(2 * n), rows_of(2 * n + 1)) for n in range(3)]
+    return Validation.of(TASK, folds, NAMES)
 
 
 def curves_of(validation: Validation) -> list[list[float]]:
     patient = FitParameters(**(vars(PARAMETERS) | {"early_stopping_rounds": None}))
     return [
-        boosted(fit.pool(NAMES), by.pool(NAMES), patient, lambda *_: True)[1]
+        boosted(TASK, fit.pool(NAMES, TASK), by.pool(NAMES, TASK), patient, lambda *_: True)[1]
         for fit, by in validation.folds
     ]
 
@@ -48,11 +52,11 @@ def test_trees_are_where_the_mean_of_all_folds_is_highest(validation: Validation
     assert judged.trees == int(np.mean(curves, axis=0).argmax()) + 1
     # Each fold for itself would have chosen otherwise.
     assert any(judged.trees != int(np.argmax(curve)) + 1 for curve in curves)
-    assert [len(scores) for scores in judged.scores] == [300, 300, 300]
+    assert [len(scores) for scores in judged.outputs] == [300, 300, 300]
 
 
 def test_one_fold_stops_early_and_chooses_its_own_best(validation: Validation) -> None:
-    alone = Validation(NAMES, validation.folds[:1])
+    alone = Validation(TASK, NAMES, validation.folds[:1])
     asked: list[int] = []
     judged = alone.judged(PARAMETERS, lambda done, _: asked.append(done) is None)
     assert len(asked) < 60
@@ -65,9 +69,9 @@ def test_scores_are_those_of_so_many_trees(validation: Validation) -> None:
     few = FitParameters(
         **(vars(PARAMETERS) | {"early_stopping_rounds": None, "iterations": judged.trees})
     )
-    model, _ = boosted(fit.pool(NAMES), by.pool(NAMES), few, lambda *_: True)
-    expected = model.predict_proba(by.pool(NAMES))[:, 1]
-    np.testing.assert_allclose(judged.scores[1], expected, rtol=1e-12)
+    model, _ = boosted(TASK, fit.pool(NAMES, TASK), by.pool(NAMES, TASK), few, lambda *_: True)
+    expected = model.predict_proba(by.pool(NAMES, TASK))[:, 1]
+    np.testing.assert_allclose(judged.outputs[1][:, 0], expected, rtol=1e-12)
 
 
 def test_trees_are_counted_over_all_folds_and_the_mean_is_told(validation: Validation) -> None:
