@@ -31,7 +31,8 @@ class FitParameters:
 
     `positive_weight` is how often a positive row of two classes counts.
     `early_stopping_rounds` trees without a better one end a fit; with None it goes on to its
-    last tree.
+    last tree. With `refit` the model that validation has chosen is fitted again on all that was
+    known before the test, with as many trees.
     """
 
     iterations: int = 300
@@ -43,6 +44,7 @@ class FitParameters:
     bagging_temperature: float = 1.0
     positive_weight: float = 1.0
     early_stopping_rounds: int | None = 100
+    refit: bool = False
     device: Device = "CPU"
 
     def seeded(self, seed: int) -> FitParameters:
@@ -52,7 +54,8 @@ class FitParameters:
     def catboost(self, task: Task) -> dict[str, Any]:
         """The keywords of CatBoost: quiet, leaving no files behind."""
         given = asdict(self)
-        del given["positive_weight"]
+        for ours in ("positive_weight", "refit"):
+            del given[ours]
         return {
             "random_seed": given.pop("seed"),
             "task_type": given.pop("device"),
@@ -99,11 +102,15 @@ def fit(
     )
     model, _ = boosted(task, train, validation, parameters, on_tree, best_only=True)
     outputs = task.undecided.outputs(model, matrix(split.validation, feature_order), threads=-1)
+    target = task.target(split.validation, outputs)
+    if parameters.refit:
+        known = pool(split.known, feature_order, task)
+        model = refitted(task, known, parameters, trees=int(model.tree_count_))
     artefact = ModelArtefact(
         use_case=use_case.name,
         feature_service=use_case.feature_service,
         feature_order=feature_order,
-        target=task.target(split.validation, outputs),
+        target=target,
         trained_as_of=as_of,
         fingerprint=fingerprint,
     )

@@ -22,7 +22,8 @@ def assert_no_leak(split: Split, *, row_id: str, as_of: datetime) -> None:
         LeakError: one of these does not hold; the message says which and by how much.
     """
     fit = pl.concat([split.train, split.validation], how="vertical")
-    assert_fit_is_earlier(fit, split.test, row_id=row_id)
+    for earlier in (fit, split.known):
+        assert_fit_is_earlier(earlier, split.test, row_id=row_id)
     _assert_before(split.train[EVENT_TIMESTAMP], _first(split.validation), "a training row lies")
     late = pl.concat([fit[LABEL_KNOWN_AT], split.test[LABEL_KNOWN_AT]]) > as_of
     if late.any():

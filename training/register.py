@@ -45,12 +45,16 @@ _REQUIREMENTS = ("catboost", "numpy")
 
 @dataclass(frozen=True)
 class Evidence:
-    """What is recorded beside the model; one that misses a floor is no champion by being first."""
+    """What is recorded beside the model; one that misses a floor is no champion by being first.
+
+    `requests` are bodies that the API takes, of rows of the test.
+    """
 
     params: Mapping[str, Any]
     metrics: Mapping[str, Interval]
     folds: Mapping[str, Mapping[str, Any]]
     floors: tuple[Check, ...]
+    requests: Sequence[Mapping[str, Any]]
     dataset: Dataset
     trials: Sequence[Trial]
     selection: Selection | None
@@ -219,6 +223,7 @@ def _log_model(predictor: Predictor, example: pl.DataFrame, evidence: Evidence) 
         metadata=predictor.artefact.to_metadata()
         | {
             "folds": evidence.folds,
+            "requests": list(evidence.requests),
             "dataset_hash": evidence.dataset.receipt["content_hash"],
         },
     )

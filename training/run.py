@@ -11,8 +11,10 @@ from typing import TYPE_CHECKING, Any
 import polars as pl
 
 from lockstep.contract.predictor import Predictor
+from lockstep.contract.scored_events import ScoredEvents
 from lockstep.lake.lake import Lake
 from lockstep.settings import Settings
+from lockstep.use_cases import load_use_case
 from training.bootstrap import Interval
 from training.dataset import Dataset, join_features
 from training.errors import TrainingError
@@ -35,6 +37,7 @@ if TYPE_CHECKING:
     from feast import FeatureStore
 
 _EXAMPLE_ROWS = 5
+_REQUESTS = 50
 
 # Told what is being done, and the share of all that is done, from 0 to 1.
 Progress = Callable[[str, float], None]
@@ -122,6 +125,7 @@ def train(
         metrics=metrics,
         folds=split.describe(task),
         floors=floor_checks(metrics, use_case.floors),
+        requests=_requests(use_case, split.test),
         dataset=dataset,
         trials=trials,
         selection=selection,
@@ -233,6 +237,14 @@ def _tree_progress(progress: Progress, task: Task, parameters: FitParameters) ->
         return True
 
     return on_tree
+
+
+def _requests(use_case: UseCase, rows: pl.DataFrame) -> list[dict[str, Any]]:
+    """Some rows as requests without T, evenly spaced."""
+    contract = load_use_case("lockstep.contract", use_case.name, entry="SCORED_EVENTS")
+    events: ScoredEvents = contract.SCORED_EVENTS
+    step = max(1, rows.height // _REQUESTS)
+    return [events.body(row) for row in rows[::step][:_REQUESTS].iter_rows(named=True)]
 
 
 def _in_words(task: Task) -> str:

@@ -19,15 +19,20 @@ _DAY = timedelta(days=1)
 
 @dataclass(frozen=True)
 class Split:
-    """Three folds in time order; `train` and `validation` make the fit, `test` judges it."""
+    """Three folds in time order; `train` and `validation` make the fit, `test` judges it.
+
+    `known` is all that was known before the test: `train`, `validation`, and what was kept out
+    of `train` for the sake of validation.
+    """
 
     train: pl.DataFrame
     validation: pl.DataFrame
     test: pl.DataFrame
+    known: pl.DataFrame
 
     def rows(self) -> pl.DataFrame:
-        """The rows of all folds, one fold after the other."""
-        return pl.concat([self.train, self.validation, self.test])
+        """Each row that is needed, once: what was known, then the test."""
+        return pl.concat([self.known, self.test])
 
     def folds(self) -> dict[str, pl.DataFrame]:
         """The folds by name, in time order."""
@@ -75,14 +80,15 @@ class SplitPlan:
             TrainingError: a fold is empty, or its labels do not do for the task.
         """
         test = rows.filter(_within(self.test_start, self.test_end))
-        validation = self._apart(
+        known = self._apart(
             rows.filter(
-                _within(self.validation_start, self.test_start),
+                _within(self.train_start, self.test_start),
                 pl.col(LABEL_KNOWN_AT) < self.test_start - self.embargo,
             ),
             test,
         )
-        train = self._apart(self._apart(self.train_of(rows), test), validation)
+        validation = known.filter(pl.col(EVENT_TIMESTAMP) >= self.validation_start)
+        train = self._apart(self.train_of(known), validation)
         folds = {"train": train, "validation": validation, "test": test}
         for name, fold in folds.items():
             if fold.is_empty():
@@ -90,7 +96,7 @@ class SplitPlan:
                     name, "the days asked for have none", "use more days, or ingest more"
                 )
             self.task.check_fold(name, fold)
-        return Split(**folds)
+        return Split(**folds, known=known)
 
     def _apart(self, rows: pl.DataFrame, later: pl.DataFrame) -> pl.DataFrame:
         """The rows whose group is in none of the later ones."""

@@ -153,7 +153,8 @@ class WalkForward:
         told, seed = self.use_case.task.told_afterwards, options.parameters.seed
         folds = {
             name: rows.with_columns(rows.select(told).sample(fraction=1, shuffle=True, seed=seed))
-            for name, rows in (("train", split.train), ("validation", split.validation))
+            for name, rows in vars(split).items()
+            if name != "test"
         }
         return replace(split, **folds)
 

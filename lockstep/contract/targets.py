@@ -5,6 +5,7 @@ Training, batch scoring and the API read a model's output by this alone.
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -133,13 +134,17 @@ class QuantileTarget(Target):
     With `of_log` the model was fitted on the natural logarithm: what it answers is turned back.
     A row's outputs are sorted, since CatBoost fits each level without regard to the others.
     Source: Chernozhukov, Fernandez-Val and Galichon, Quantile and probability curves without
-    crossing (2010). A row's score is the median; nothing is decided.
+    crossing (2010). Below the median all are then moved down by `margin`, above it up, as much
+    as it takes for rows that the model was not fitted on to lie between the outermost; in the
+    units of the fit. Source: Romano, Patterson and Candes, Conformalized quantile regression
+    (2019). A row's score is the median; nothing is decided.
     """
 
     kind = "quantiles"
 
     levels: tuple[float, ...]
     of_log: bool = False
+    margin: float = 0.0
 
     def __post_init__(self) -> None:
         grow = all(one < other for one, other in zip(self.levels, self.levels[1:], strict=False))
@@ -161,7 +166,12 @@ class QuantileTarget(Target):
         if raw.shape[1] != self.width:
             raise TargetError.other_width(raw.shape[1], self.width)
         ordered = np.sort(raw, axis=1)
-        return np.exp(ordered) if self.of_log else ordered
+        median = ordered[:, [self.median]]
+        moved = ordered + self.margin * np.sign(np.arange(self.width) - self.median)
+        # A margin below zero narrows the range, but not past the median.
+        below, above = moved[:, : self.median], moved[:, self.median + 1 :]
+        found = np.hstack([np.minimum(below, median), median, np.maximum(above, median)])
+        return np.exp(found) if self.of_log else found
 
     def scores(self, outputs: Floats) -> Floats:
         return outputs[:, self.median]
@@ -174,7 +184,12 @@ class QuantileTarget(Target):
             raise TargetError.other_decisions("a number", decisions)
 
     def to_metadata(self) -> dict[str, Any]:
-        return {"target": self.kind, "levels": list(self.levels), "of_log": self.of_log}
+        return {
+            "target": self.kind,
+            "levels": list(self.levels),
+            "of_log": self.of_log,
+            "margin": self.margin,
+        }
 
 
 def target_of(metadata: Mapping[str, Any]) -> Target:
@@ -200,5 +215,8 @@ def target_of(metadata: Mapping[str, Any]) -> Target:
         of_log = metadata.get("of_log", False)
         if not isinstance(of_log, bool):
             raise TargetError.bad(f"says of_log {of_log!r}, not true or false")
-        return QuantileTarget(tuple(levels), of_log)
+        margin = metadata.get("margin", 0.0)
+        if not isinstance(margin, float) or not math.isfinite(margin):
+            raise TargetError.bad(f"has the margin {margin!r}, no number")
+        return QuantileTarget(tuple(levels), of_log, margin)
     raise TargetError.bad(f"is of kind {kind!r}, which is not known here")

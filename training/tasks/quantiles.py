@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -39,7 +40,7 @@ class Quantiles(Task):
     gain: ClassVar[str] = "mape"
     is_less_better: ClassVar[bool] = True
     calibration: ClassVar[str] = "coverage_gap"
-    target_rule: ClassVar[str] = "declared levels"
+    target_rule: ClassVar[str] = "range widened until it covers enough of the validation fold"
 
     @property
     def undecided(self) -> QuantileTarget:
@@ -67,7 +68,12 @@ class Quantiles(Task):
         return -float(pinball_losses(np.log(labels), np.log(outputs), self.levels).mean())
 
     def target(self, rows: pl.DataFrame, outputs: Floats) -> Target:
-        return self.undecided
+        """The margin is the least that covers the share of rows that the levels promise."""
+        labels, read = np.log(self.labels(rows)), np.log(outputs)
+        outside = np.maximum(read[:, 0] - labels, labels - read[:, -1])
+        share = self.levels[-1] - self.levels[0]
+        covered = min(math.ceil((len(outside) + 1) * share), len(outside))
+        return replace(self.undecided, margin=float(np.sort(outside)[covered - 1]))
 
     def check_fold(self, name: str, rows: pl.DataFrame) -> None:
         if rows.is_empty():
@@ -192,6 +198,9 @@ class ScoredQuantiles(ScoredRows):
     def facts(self) -> Iterable[tuple[str, str]]:
         levels = ", ".join(f"{level:g}" for level in self.task.levels)
         yield "quantiles", f"{levels} of {self.task.unit}, fitted on the logarithm"
+        if isinstance(self.target, QuantileTarget):
+            wider = f"{np.expm1(self.target.margin):+.1%}"
+            yield "range", f"{wider} on both sides ({self.task.target_rule})"
 
     def figures(self) -> dict[str, Figure]:
         from training.tasks.quantiles_plots import figures

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from functools import reduce
+from operator import add
+
 import polars as pl
 
 from lockstep.jobs.ingest.column import Column, Problem
@@ -38,7 +42,8 @@ def check(raw: pl.DataFrame, spec: IngestSpec) -> pl.DataFrame:
     parsed = {column: _shifted(column, raw.schema[column.name]) for column in present}
     values = raw.select(*PLACE, *(p.value.alias(c.name) for c, p in parsed.items()))
     # Reasons are text and few: only rows with a null or a value out of range can need one.
-    suspect = [_is_suspect(c) for c in present] + [_is_below(*pair) for pair in spec.never_below]
+    suspect = [_is_suspect(c) for c in present]
+    suspect += [_is_below(*map(pl.col, group)) for group in _never_below(parsed, spec)]
     suspect += [_contradicts(*pair) for pair in spec.given_where]
     reasons = raw.filter(values.select(pl.any_horizontal(suspect)).to_series())
     reasons = reasons.select(*PLACE, _reason(parsed, spec))
@@ -64,8 +69,14 @@ def _is_suspect(column: Column) -> pl.Expr:
     return ~pl.col(column.name).is_between(column.minimum, column.maximum).fill_null(False)
 
 
-def _is_below(larger: str, smaller: str) -> pl.Expr:
-    return pl.col(larger) < pl.col(smaller)
+def _never_below(parsed: Mapping[Column, Parsed], spec: IngestSpec) -> list[tuple[str, ...]]:
+    """The groups whose columns the file has, all of them."""
+    present = {column.name for column in parsed}
+    return [group for group in spec.never_below if present.issuperset(group)]
+
+
+def _is_below(larger: pl.Expr, *smaller: pl.Expr) -> pl.Expr:
+    return larger < reduce(add, smaller)
 
 
 def _contradicts(given: str, flag: str) -> pl.Expr:
@@ -78,8 +89,9 @@ def _reason(parsed: dict[Column, Parsed], spec: IngestSpec) -> pl.Expr:
         for column, each in parsed.items()
     ]
     value = {column.name: each.value for column, each in parsed.items()}
-    for larger in dict.fromkeys(pair[0] for pair in spec.never_below):
-        below = [value[larger] < value[other] for one, other in spec.never_below if one == larger]
+    groups = _never_below(parsed, spec)
+    for larger in dict.fromkeys(group[0] for group in groups):
+        below = [_is_below(*(value[n] for n in group)) for group in groups if group[0] == larger]
         reason = pl.lit(f"{larger}:{Problem.BELOW_ANOTHER.value}")
         named.append(pl.when(pl.any_horizontal(below)).then(reason))
     unreadable = {column.name: each.problem.is_not_null() for column, each in parsed.items()}

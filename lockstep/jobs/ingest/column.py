@@ -9,7 +9,7 @@ from typing import Literal
 
 from lockstep.windows.spec import CREATED_TIMESTAMP, DELETED
 
-ColumnType = Literal["integer", "decimal", "timestamp"]
+ColumnType = Literal["integer", "decimal", "timestamp", "flag", "name"]
 
 INT64_MAX = 2**63 - 1
 YEAR_2100_US = int(datetime(2100, 1, 1, tzinfo=UTC).timestamp()) * 1_000_000
@@ -21,6 +21,7 @@ class Problem(StrEnum):
     NULL = "null"
     NOT_AN_INTEGER = "not_an_integer"
     NOT_A_NUMBER = "not_a_number"
+    NOT_A_FLAG = "not_a_flag"
     NOT_A_TIMESTAMP = "not_a_timestamp"
     OTHER_ZONE = "other_zone"
     TOO_PRECISE = "too_precise"
@@ -41,10 +42,12 @@ OUT_OF_RANGE = (Problem.TOO_SMALL, Problem.TOO_LARGE)
 class Column:
     """One column of a file and the int64 that is stored for it.
 
-    An `integer` is stored as it is; a `decimal` as value * 10**scale, exactly; a
-    `timestamp` as microseconds since 1970 UTC. `minimum` and `maximum` are inclusive and
-    in the stored unit. A column that is not `required` may be left out of a file; `default`
-    is stored then. `aliases` are other names, in lower case, that files have for it.
+    An `integer` is stored as it is; a `decimal` as value * 10**scale, exactly, or where it is
+    `rounded`, as what was measured may be, to the nearest unit; a `timestamp` as microseconds
+    since 1970 UTC; a `flag`, true or false, as 1 or 0; a `name` as its `name_id`. `minimum` and
+    `maximum` are inclusive and in the stored unit. A column that is not `required` may be left
+    out of a file; `default` is stored then. `aliases` are other names, in lower case, that files
+    have for it.
     `shift_us` is added to a timestamp, such as what turns a bar's beginning into its end.
     """
 
@@ -58,6 +61,7 @@ class Column:
     default: int | None = None
     aliases: tuple[str, ...] = ()
     shift_us: int = 0
+    rounded: bool = False
 
 
 # What every use case's files may have: when the row reached the sender's system, and whether

@@ -1,7 +1,7 @@
 """How raw values become int64, by the declared type and the type that the file has.
 
 Expressions only. Ranges and nulls are `check`'s business. Nothing is rounded but float
-noise in the last places: what the stored unit cannot hold is a problem.
+noise in the last places and columns that say so: what the stored unit cannot hold is a problem.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 import polars as pl
 
+from lockstep.contract.name_id import name_id
 from lockstep.jobs.ingest.column import Column, Problem
 from lockstep.jobs.ingest.errors import IngestError
 
@@ -18,8 +19,8 @@ _UTC_ZONES = {None, "UTC", "Etc/UTC", "GMT", "Zulu", "+00:00"}
 _EXACT_IN_FLOAT64 = 2**53
 # Four units in the last place: what a few float operations leave. Up to 2**48 units that
 # is less than a quarter of a unit, so the nearest unit is never in doubt.
-_FLOAT_NOISE = 2.0**-50
-_LARGEST_IN_FLOAT = 2**48
+FLOAT_NOISE = 2.0**-50
+LARGEST_IN_FLOAT = 2**48
 _DECIMAL = r"^([+-]?)([0-9]*)\.?([0-9]*)$"
 _INSTANT = (
     r"^([0-9]{4}-[0-9]{2}-[0-9]{2})[ T]([0-9]{2}:[0-9]{2}:[0-5][0-9])"
@@ -74,7 +75,7 @@ def _typed_decimal(raw: pl.Expr, dtype: pl.DataType, column: Column) -> Parsed:
 
 
 def _float_decimal(raw: pl.Expr, column: Column) -> Parsed:
-    """The whole number of units within `_FLOAT_NOISE` of the value.
+    """The whole number of units within `FLOAT_NOISE` of the value.
 
     Truncation would lose a unit (57.16 * 100 is 5715.999...), and strict equality would
     refuse what arithmetic leaves behind: the handbook's frauds of 5 * 57.16 are
@@ -82,14 +83,15 @@ def _float_decimal(raw: pl.Expr, column: Column) -> Parsed:
     """
     scaled = raw * 10**column.scale
     units = scaled.round()
+    is_between = (scaled - units).abs() > units.abs() * FLOAT_NOISE
     problem = (
         pl.when(~raw.is_finite())
         .then(pl.lit(Problem.NOT_A_NUMBER.value))
-        .when(scaled > _LARGEST_IN_FLOAT)
+        .when(scaled > LARGEST_IN_FLOAT)
         .then(pl.lit(Problem.TOO_LARGE.value))
-        .when(scaled < -_LARGEST_IN_FLOAT)
+        .when(scaled < -LARGEST_IN_FLOAT)
         .then(pl.lit(Problem.TOO_SMALL.value))
-        .when((scaled - units).abs() > units.abs() * _FLOAT_NOISE)
+        .when(is_between & (not column.rounded))
         .then(pl.lit(Problem.TOO_PRECISE.value))
     )
     return Parsed(pl.when(problem.is_null()).then(units.cast(pl.Int64, strict=False)), problem)
@@ -140,6 +142,28 @@ def _text_timestamp(raw: pl.Expr, column: Column) -> Parsed:
     return Parsed(value, problem)
 
 
+def _text_flag(raw: pl.Expr, column: Column) -> Parsed:
+    """Numbers, or true and false in letters of either case, as pandas writes them."""
+    value = raw.str.to_lowercase().replace({"true": "1", "false": "0"})
+    value = value.cast(pl.Int64, strict=False)
+    return Parsed(value, _where_lost(raw, value, Problem.NOT_A_FLAG))
+
+
+def _typed_name(raw: pl.Expr, dtype: pl.DataType, column: Column) -> Parsed:
+    raise IngestError.wrong_type(column.name, dtype, "text")
+
+
+def _text_name(raw: pl.Expr, column: Column) -> Parsed:
+    value = raw.map_batches(_name_ids, return_dtype=pl.Int64)
+    return Parsed(value, pl.lit(None, pl.String))
+
+
+def _name_ids(names: pl.Series) -> pl.Series:
+    """One id a name; each name is looked at once."""
+    known = {name: name_id(name) for name in names.unique().drop_nulls()}
+    return names.replace_strict(known, default=None, return_dtype=pl.Int64)
+
+
 def _where_lost(raw: pl.Expr, value: pl.Expr, problem: Problem) -> pl.Expr:
     """`problem` where there was a raw value and no int64 came of it."""
     return pl.when(raw.is_not_null() & value.is_null()).then(pl.lit(problem.value))
@@ -149,9 +173,13 @@ _FROM_TYPED: dict[str, Callable[[pl.Expr, pl.DataType, Column], Parsed]] = {
     "integer": _typed_integer,
     "decimal": _typed_decimal,
     "timestamp": _typed_timestamp,
+    "flag": _typed_integer,
+    "name": _typed_name,
 }
 _FROM_TEXT: dict[str, Callable[[pl.Expr, Column], Parsed]] = {
     "integer": _text_integer,
     "decimal": _text_decimal,
     "timestamp": _text_timestamp,
+    "flag": _text_flag,
+    "name": _text_name,
 }

@@ -34,8 +34,9 @@ class IngestSpec:
 
     `headerless` names the fields of text without a header. `event_time` is the column
     that stands in for a missing `created_timestamp`. `rejected` names the side table. Of
-    each pair in `never_below`, both required, the first is at least the second in every row. Of
-    each pair in `given_where` the first has a value exactly where the second, a flag, is 1.
+    each group in `never_below` the first is at least the sum of the others, in every row that has
+    them all. Of each pair in `given_where` the first has a value exactly where the second, a flag,
+    is 1.
 
     Where files have no id, `identity` names the columns that tell one row from another, and
     `key` the one column that is made of them; see `lockstep.jobs.ingest.identity`.
@@ -48,7 +49,7 @@ class IngestSpec:
     event_time: str
     tables: tuple[OutputTable, ...]
     rejected: str
-    never_below: tuple[tuple[str, str], ...] = ()
+    never_below: tuple[tuple[str, ...], ...] = ()
     given_where: tuple[tuple[str, str], ...] = ()
     identity: tuple[str, ...] = ()
 

@@ -112,7 +112,12 @@ def test_decisions_are_as_many_as_classes_and_none_for_numbers() -> None:
 
 @given(
     st.builds(ClassTarget, st.floats(0, 1), st.integers(2, 9))
-    | st.builds(QuantileTarget, st.sampled_from([LEVELS, (0.5,), (0.1, 0.5)]), st.booleans())
+    | st.builds(
+        QuantileTarget,
+        st.sampled_from([LEVELS, (0.5,), (0.1, 0.5)]),
+        st.booleans(),
+        st.floats(-1, 1),
+    )
 )
 def test_metadata_read_back(target: ClassTarget | QuantileTarget) -> None:
     assert target_of(target.to_metadata() | {"folds": {}}) == target
@@ -136,6 +141,8 @@ def test_a_model_of_before_has_two_classes() -> None:
         ({"target": "quantiles", "levels": [0.5], "of_log": 1}, "of_log 1"),
         ({"threshold": 0.5, "classes": 1}, "1 classes"),
         ({"target": "ranks"}, "kind 'ranks'"),
+        ({"target": "quantiles", "levels": [0.5], "margin": float("nan")}, "the margin nan"),
+        ({"target": "quantiles", "levels": [0.5], "margin": "1"}, "the margin '1'"),
         ({"target": "quantiles"}, "no list of numbers 'levels'"),
         ({"target": "quantiles", "levels": [0.5, "1"]}, "no list of numbers 'levels'"),
         ({"target": "quantiles", "levels": [0.1, 0.9]}, "over .5"),
@@ -148,8 +155,8 @@ def test_metadata_that_say_nothing_usable_are_refused(metadata: Any, said: str) 
         target_of(metadata)
 
 
-@given(arrays(np.float64, (4, 3), elements=st.floats(-10, 10)))
-def test_quantiles_never_cross(raw: Any) -> None:
+@given(arrays(np.float64, (4, 3), elements=st.floats(-10, 10)), st.floats(-5, 5))
+def test_quantiles_never_cross(raw: Any, margin: float) -> None:
     class Model:
         """Answers with what was drawn: CatBoost's own quantiles cross only now and then."""
 
@@ -158,3 +165,6 @@ def test_quantiles_never_cross(raw: Any) -> None:
 
     outputs = QuantileTarget(LEVELS).outputs(Model(), np.zeros((4, 2)), threads=1)
     assert [sorted(row) for row in raw.tolist()] == outputs.tolist()
+    moved = QuantileTarget(LEVELS, margin=margin).outputs(Model(), np.zeros((4, 2)), threads=1)
+    for (low, median, high), row in zip(outputs.tolist(), moved.tolist(), strict=True):
+        assert row == [min(low - margin, median), median, max(high + margin, median)]

@@ -86,5 +86,6 @@ def test_a_planted_leak_is_found(rows: pl.DataFrame, kind: str) -> None:
 
 def test_a_split_is_described() -> None:
     rows = labelled_rows(days=3)
-    described = Split(rows[:8], rows[8:16], rows[16:]).describe(load_use_case("fraud").task)
+    split = Split(rows[:8], rows[8:16], rows[16:], known=rows[:16])
+    described = split.describe(load_use_case("fraud").task)
     assert described["train"]["rows"] == 8

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from datetime import UTC, datetime, timedelta
 
 import numpy as np
@@ -11,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sklearn import metrics as reference
 
-from lockstep.contract.targets import ClassTarget
+from lockstep.contract.targets import ClassTarget, QuantileTarget
 from training.errors import TrainingError
 from training.fit import FitParameters, boosted, matrix, pool
 from training.tasks.quantiles import Quantiles, ScoredQuantiles
@@ -98,6 +99,25 @@ def test_the_worth_is_what_catboost_looks_at() -> None:
     # CatBoost's quantiles may cross, and are sorted for a caller: that is no worse.
     assert curve[-1] - 1e-3 < worth < curve[-1] + 0.02
     assert curve[-1] > curve[0]
+
+
+@given(_ROWS)
+def test_the_range_is_the_least_that_covers_enough_of_validation(
+    rows: list[tuple[int | None, ...]],
+) -> None:
+    one = scored(rows)
+    target = TASK.target(one.rows, one.outputs)
+    assert isinstance(target, QuantileTarget)
+
+    def covered(margin: float) -> float:
+        read = np.log(one.outputs)
+        low, high = read[:, 0] - margin, read[:, -1] + margin
+        labels = np.log(one.labels)
+        return float(np.mean((low - 1e-9 <= labels) & (labels <= high + 1e-9)))
+
+    # Of n rows and one that is to come, so many.
+    wanted = min(math.ceil(0.8 * (len(rows) + 1) - 1e-9) / len(rows), 1.0)
+    assert covered(target.margin - 1e-6) < wanted <= covered(target.margin)
 
 
 def test_slices_say_how_far_off_estimates_are() -> None:

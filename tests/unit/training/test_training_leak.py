@@ -59,7 +59,7 @@ def test_rows_of_the_fit_from_test_time_are_a_leak(split: Split) -> None:
 
 def test_a_random_split_is_a_leak() -> None:
     rows = labelled_rows(days=60).sample(fraction=1.0, shuffle=True, seed=0)
-    shuffled = Split(rows[:300], rows[300:400], rows[400:])
+    shuffled = Split(rows[:300], rows[300:400], rows[400:], known=rows[:400])
     with pytest.raises(LeakError):
         _check(shuffled)
 

@@ -39,6 +39,7 @@ _EVIDENCE = Evidence(
     metrics={"roc_auc": Interval(0.75, 0.5, 0.9), "f1": Interval(0.5, math.nan, math.nan)},
     folds={"test": _FOLD},
     floors=(),
+    requests=({"account": 7},),
     dataset=Dataset(pl.DataFrame(), ("a", "b"), {"content_hash": "abc" * 20}, "fingerprint"),
     trials=[Trial(0, {"depth": 4.0}, 0.7, 5, [0.6], is_pruned=False)],
     selection=Selection({"a": 0.2, "b": -0.1}, 0.0),
