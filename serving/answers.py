@@ -13,6 +13,7 @@ import numpy as np
 
 from lockstep.contract.targets import QuantileTarget
 from serving.errors import ServingError
+from serving.fresh_row import FreshRow
 from serving.outcomes import outcomes
 from serving.plan import PlannedFeature
 from serving.rows import Asked, Read, Scored
@@ -97,14 +98,20 @@ class Answers:
         }
 
 
-def columns_of(askings: Sequence[Asking]) -> Asked:
-    """The requests as columns."""
+def columns_of(askings: Sequence[Asking], *, with_fresh: bool = False) -> Asked:
+    """The requests as columns, with the rows that they bring where they may."""
     values = [asking.request.request_values(asking.t_us) for asking in askings]
     return Asked(
         [asking.request.entity_ids() for asking in askings],
         {name: [value[name] for value in values] for name in values[0]},
         [asking.t_us for asking in askings],
+        _fresh(askings) if with_fresh else {},
     )
+
+
+def _fresh(askings: Sequence[Asking]) -> dict[int, FreshRow]:
+    rows = ((number, asking.request.fresh_row()) for number, asking in enumerate(askings))
+    return {number: row for number, row in rows if row is not None}
 
 
 def _plain(number: float, *, is_whole: bool) -> float | int | None:

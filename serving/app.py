@@ -84,6 +84,8 @@ def create_app(settings: ServingSettings, plan: ServingPlan, clock: Clock) -> Fa
         description="Failures are problem documents, unknown paths (404) and methods (405) too.",
         # A path with a slash too many is unknown; a redirect would have no problem document.
         redirect_slashes=False,
+        # One name for a request, whether it is sent or shown as an example.
+        separate_input_output_schemas=False,
         # Looking for a tracer takes 12 us a request, and none is set up.
         telemetry={"tracing": False, "metrics": False, "logs": False},
         lifespan=lifespan,

@@ -21,6 +21,17 @@ class UnknownUseCaseError(ServingError):
         return cls(f"there is no use case {name[:40]!r}", next_step=f"use one of {sorted(known)}")
 
 
+class NoExampleError(ServingError):
+    """A model that brought no requests to choose from."""
+
+    @classmethod
+    def of(cls, name: str, version: int) -> NoExampleError:
+        return cls(
+            f"version {version} of model {name!r} was registered without example requests",
+            next_step=f"run `lockstep train {name}` and promote that",
+        )
+
+
 class NotReadyError(ServingError):
     """Something that every request needs is missing."""
 
@@ -57,6 +68,15 @@ class DefinitionsError(ServingError):
         return cls(
             f"the function of view {view!r}, {module}.{name}, is not installed",
             next_step="define it at the top of its module; then run `lockstep compile`",
+        )
+
+    @classmethod
+    def no_rows(cls, service: str) -> DefinitionsError:
+        return cls(
+            f"no view of feature service {service!r} keeps the rows that its windows read, so that "
+            "requests could bring one more",
+            next_step="name them in `keeps_rows_for` of the view with the longest window, and have "
+            "a feature of it in the service or behind it",
         )
 
     @classmethod
@@ -102,6 +122,34 @@ class NotMaterializedError(ServingError):
         return cls(
             f"the online store holds nothing of {sorted(names)}",
             next_step="run `feast materialize START END` in feature_repo/",
+        )
+
+    @classmethod
+    def rows(cls, view: str) -> NotMaterializedError:
+        return cls(
+            f"the online store holds a step of {view!r} without the rows that it was made of",
+            next_step="run `feast materialize START END` in feature_repo/, so that it is written "
+            "with them",
+        )
+
+
+class FreshRowError(ServingError):
+    """A row that a request brings and that cannot be put on top of what is stored."""
+
+    @classmethod
+    def older(cls, of: datetime, newest: datetime) -> FreshRowError:
+        return cls(
+            f"the candle that ends at {of.isoformat()} is older than the stored state: its newest "
+            f"ends at {newest.isoformat()}",
+            next_step="send the one that came after it, or ask without one",
+        )
+
+    @classmethod
+    def stored(cls, of: datetime, *, is_same: bool) -> FreshRowError:
+        which = "is stored already" if is_same else "is stored with other values"
+        return cls(
+            f"the candle that ends at {of.isoformat()} {which}",
+            next_step="ask without one; what is stored is corrected with `lockstep ingest`",
         )
 
 

@@ -24,7 +24,7 @@ _OPEN = frozenset(
 )
 _OPEN_FOLDERS = ("/static-offline-docs/", "/console/")
 _RELOAD = "/v1/models/reload"
-_PREDICT = re.compile(r"/v1/[^/]+/(?:predict|predict/batch|explain)")
+_PREDICT = re.compile(r"(?:POST /v1/[^/]+/(?:predict|predict/batch|explain)|GET /v1/[^/]+/random)")
 
 _log = structlog.get_logger("serving.audit")
 
@@ -34,6 +34,8 @@ def default_scopes(method: str, path: str) -> Scope | None:
 
     >>> default_scopes("POST", "/v1/fraud/predict"), default_scopes("GET", "/live")
     (<Scope.PREDICT: 'predict'>, None)
+    >>> default_scopes("GET", "/v1/property/random")
+    <Scope.PREDICT: 'predict'>
     >>> default_scopes("POST", "/v1/models/reload"), default_scopes("GET", "/elsewhere")
     (<Scope.ADMIN: 'admin'>, <Scope.READ: 'read'>)
     """
@@ -41,7 +43,7 @@ def default_scopes(method: str, path: str) -> Scope | None:
         return None
     if method == "POST" and path == _RELOAD:
         return Scope.ADMIN
-    if method == "POST" and _PREDICT.fullmatch(path):
+    if _PREDICT.fullmatch(f"{method} {path}"):
         return Scope.PREDICT
     return Scope.READ
 

@@ -110,7 +110,7 @@ class ModelStore:
         for task in self._retiring:
             task.cancel()
         for scorer in (*self._loaded.values(), *self._retired):
-            await scorer.reader.close()
+            await scorer.close()
 
     def _retire(self, scorer: Scorer) -> None:
         """Ends the connections of a scorer once no request can have it any more."""
@@ -118,7 +118,7 @@ class ModelStore:
         async def end() -> None:
             await asyncio.sleep(_GRACE_SECONDS)
             self._retired.remove(scorer)
-            await scorer.reader.close()
+            await scorer.close()
 
         self._retired.append(scorer)
         task = asyncio.create_task(end())

@@ -27,7 +27,7 @@ from serving.catalog import Catalog
 from serving.errors import DefinitionsError
 from serving.settings import ServingSettings
 
-_FORMAT = 1
+_FORMAT = 2
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,9 @@ from lockstep.errors import LockstepError
 from lockstep.stores.errors import StoreUnavailableError
 from serving.errors import (
     DefinitionsError,
+    FreshRowError,
     FutureFeaturesError,
+    NoExampleError,
     NotMaterializedError,
     NotReadyError,
     RejectedStatusError,
@@ -72,7 +74,9 @@ UNREADABLE = Kind(400, "unreadable-body", "The body cannot be read")
 TOO_LARGE = Kind(413, "too-large", "The request is too large")
 
 _KINDS: dict[type[LockstepError], Kind] = {
+    NoExampleError: Kind(404, "no-example", "There is no example request"),
     UnknownUseCaseError: Kind(404, "unknown-use-case", "There is no such use case"),
+    FreshRowError: Kind(422, "not-newer", "What was sent is not newer than what is stored"),
     FutureFeaturesError: Kind(422, "future-features", "T lies before the stored values"),
     RejectedStatusError: Kind(422, "rejected-status", "A stored value may not be scored"),
     TooManyRowsError: TOO_LARGE,

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 from fastapi import APIRouter, FastAPI
 from pydantic import BaseModel, create_model
+from starlette.responses import JSONResponse
 
 from serving.direct_paths import Answer, describe_path
 from serving.errors import NotReadyError, UnknownUseCaseError
@@ -68,6 +69,7 @@ def add_use_case_routes(app: FastAPI, services: Services) -> None:
     for service in services.by_name.values():
         _describe_use_case(app, service.use_case)
     app.include_router(_model_routes(services))
+    app.include_router(_random_routes(services))
     for action in ("predict", "predict/batch", "explain", "features"):
         app.add_api_route(
             f"/v1/{{use_case}}/{action}",
@@ -95,6 +97,44 @@ def _model_routes(services: Services) -> APIRouter:
         return await models()
 
     return router
+
+
+def _random_routes(services: Services) -> APIRouter:
+    """`GET /v1/<use case>/random`: what a request looks like, and what comes of it."""
+    router = APIRouter(prefix="/v1")
+    for name, service in services.by_name.items():
+        use_case = service.use_case
+        answers = _with(
+            f"{use_case.prediction.__name__}Example",
+            BaseModel,
+            request=use_case.request,
+            answer=use_case.prediction,
+        )
+        router.add_api_route(
+            f"/{name}/random",
+            _direct(service.random),
+            methods=["GET"],
+            name=f"random_{name}",
+            summary=f"A request of {name} and its answer",
+            description="One of those that were kept with the model, asked as of now.",
+            response_model=answers,
+            responses={
+                **_KEY_PROBLEMS,
+                404: _problem("The model was registered without requests."),
+                503: _BODY_PROBLEMS[503],
+            },
+            tags=["predictions"],
+        )
+    return router
+
+
+def _direct(answer: Callable[[], Awaitable[Any]]) -> Callable[[], Awaitable[Any]]:
+    """The answer as it is: it was checked when the request was."""
+
+    async def direct() -> JSONResponse:
+        return JSONResponse(await answer())
+
+    return direct
 
 
 def _unknown(known: Mapping[str, object]) -> Any:

@@ -10,6 +10,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from lockstep.contract.instant import InstantError, parse_instant
 from lockstep.contract.status import FeatureStatus
+from serving.fresh_row import FreshRow
 from serving.problems import Problem
 
 # Entity ids and other whole numbers that must fit a signed 64-bit integer.
@@ -54,6 +55,10 @@ class PredictRequest(EntityRequest, ABC):
     @abstractmethod
     def request_values(self, t_us: int) -> dict[str, int]:
         """The request columns of the on-demand views at T, in microseconds UTC."""
+
+    def fresh_row(self) -> FreshRow | None:
+        """What it brings of the windows' source; asked only of use cases that have windows."""
+        return None
 
 
 class BatchRequest(BaseModel):

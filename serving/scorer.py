@@ -26,6 +26,7 @@ from serving.errors import (
     ServingError,
 )
 from serving.feature_json import FeatureJson
+from serving.fresh_reads import FreshReads
 from serving.log_schema import log_schema
 from serving.plan import PlannedFeature, PlannedFunction, ServicePlan
 from serving.rows import Asked, Read, Scored
@@ -40,13 +41,15 @@ _FUTURE = STATUSES.index(FeatureStatus.FUTURE)
 class Scorer:
     """A model with the features of its own service.
 
-    `timed` gets the seconds of Redis and those of functions and model, for each batch.
+    `timed` gets the seconds of Redis and those of functions and model, for each batch. `fresh`
+    reads for rows that bring one of their windows' source.
     """
 
     served: RegisteredModel
     plan: ServicePlan
     reader: OnlineReader
     timed: Callable[[float, float], None] = lambda redis_seconds, model_seconds: None
+    fresh: FreshReads | None = None
 
     def __post_init__(self) -> None:
         self._functions  # noqa: B018  a function that is not installed is found before a request
@@ -70,16 +73,27 @@ class Scorer:
             outputs,
             target.scores(outputs),
             target.decided(outputs),
-            dict(self._refusals(stored, read, asked.t_us)),
+            {**dict(self._refusals(stored, read, asked.t_us)), **stored.refused},
         )
 
     async def read(self, asked: Asked) -> Read:
-        """What the online store holds for these entities at T.
+        """What the online store holds for these entities at T, or would with what rows bring.
 
         Raises:
             NotMaterializedError: Redis holds nothing of a view of the model.
             StoreUnavailableError: Redis does not answer.
         """
+        if asked.fresh and self.fresh:
+            return await self.fresh.read(asked, self._stored)
+        return await self._stored(asked)
+
+    async def close(self) -> None:
+        """Ends the connections."""
+        await self.reader.close()
+        if self.fresh:
+            await self.fresh.reader.close()
+
+    async def _stored(self, asked: Asked) -> Read:
         vectors = await self.reader.vectors(asked.entities, asked.t_us)
         _refuse_unmaterialized(self.plan, vectors)
         ages = self._ages(vectors, asked.t_us)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from lockstep.contract.scored_events import ScoredEvents
+from lockstep.windows.spec import WindowSpec
 from serving.schemas import Answer, EntityRequest, PredictRequest
 
 
@@ -15,7 +16,8 @@ class UseCase:
     """The requests and the answer of one use case, and what only it can say.
 
     `own_fields(request)` gives the fields that `prediction` has beyond the common ones.
-    The module of definitions has the same name.
+    The module of definitions has the same name. `windows` are what a row that a request brings
+    is put into; none where requests bring none.
     """
 
     name: str
@@ -24,3 +26,4 @@ class UseCase:
     entities: type[EntityRequest]
     prediction: type[Answer]
     own_fields: Callable[[Any], dict[str, Any]]
+    windows: tuple[WindowSpec, ...] = ()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import random
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime
@@ -16,13 +17,15 @@ from lockstep.contract.registered_model import RegisteredModel
 from lockstep.contract.status_policy import REJECTED
 from lockstep.errors import LockstepError
 from lockstep.stores.online_reader import OnlineReader
+from lockstep.stores.read_plan import ReadPlan
 from lockstep.windows.microseconds import microseconds
 from serving.answers import Answers, Asking, Document, columns_of, shap_values
 from serving.batches import Batches
 from serving.breaker import CircuitBreaker
 from serving.coalescer import Coalescer
-from serving.errors import NotMaterializedError, ReloadError, ServingError
+from serving.errors import NoExampleError, NotMaterializedError, ReloadError, ServingError
 from serving.feature_log import FeatureLog
+from serving.fresh_reads import FreshReads
 from serving.log_schema import served_rows
 from serving.metrics import Metrics
 from serving.model_cache import ModelCache
@@ -133,6 +136,21 @@ class UseCaseService:
             read = await scorer.read(asked)
         return msgspec.json.encode(Answers(self.use_case, scorer).stored(t, read))
 
+    async def random(self) -> Document:
+        """One of the requests that came with the model, asked now, and its answer.
+
+        Raises:
+            NoExampleError: the model has none.
+            LockstepError: as `predict`.
+        """
+        served = self.models.current().champion.served
+        requests = served.metadata.get("requests")
+        if not requests:
+            raise NoExampleError.of(served.name, served.version)
+        request = random.choice(requests)
+        answer = await self.predict(msgspec.json.encode(request))
+        return {"request": request, "answer": msgspec.json.decode(answer)}
+
     def described(self) -> Document:
         """The document of `Models`."""
         state, loaded = self.models.state, []
@@ -219,7 +237,7 @@ class UseCaseService:
         return Answers(self.use_case, serving.champion).predictions(askings, scored)
 
     async def _scored(self, serving: Serving, askings: Sequence[Asking]) -> Scored:
-        asked = columns_of(askings)
+        asked = columns_of(askings, with_fresh=bool(self.use_case.windows))
         with self._breaker.guarded():
             scored = await serving.champion.score(asked)
         self._observe("champion", serving.champion, askings, asked, scored)
@@ -270,12 +288,14 @@ class UseCaseService:
             self._log.put(rows)
 
     def _scorer(self, served: RegisteredModel, plan: ServicePlan) -> Scorer:
-        reader = OnlineReader(
-            self._redis_url,
-            plan.reads,
-            timeout_seconds=self._settings.redis_timeout_seconds,
+        fresh = FreshReads.of(plan, self.use_case.windows, self._reader)
+        timed = self._metrics.timed(self.use_case.name)
+        return Scorer(served, plan, self._reader(plan.reads), timed, fresh)
+
+    def _reader(self, reads: ReadPlan) -> OnlineReader:
+        return OnlineReader(
+            self._redis_url, reads, timeout_seconds=self._settings.redis_timeout_seconds
         )
-        return Scorer(served, plan, reader, self._metrics.timed(self.use_case.name))
 
     def _swapped(self, alias: str, scorer: Scorer | None) -> None:
         self._metrics.loaded(self.use_case.name, alias, scorer.served if scorer else None)

@@ -109,4 +109,5 @@ USE_CASE = UseCase(
         "earned_per_decision": 0.0,
         "earned_over_momentum_per_row": 0.0,
     },
+    verdict="no edge",
 )

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
     from training.register import Evidence
 
+# From here on digits after the point say nothing.
+_LARGE = 10_000
 _STYLE = """
 body { font: 15px/1.5 system-ui, sans-serif; max-width: 60rem; margin: 2rem auto; padding: 0 1rem }
 table { border-collapse: collapse; margin: 1rem 0 }
@@ -44,7 +46,7 @@ def model_card(
         "<h2>Rows</h2>",
         _table(_folds(evidence), head=("fold", *next(iter(evidence.folds.values())))),
         "<h2>Worth on the test rows</h2>",
-        f"<p>Intervals hold {LEVEL:.0%} of a bootstrap that draws whole days.</p>",
+        f"<p>Intervals hold {LEVEL:.0%} of a bootstrap by {scored.use_case.block}.</p>",
         _table(_metrics(evidence), head=("metric", "value", "low", "high")),
         *_floors(evidence),
         "<h2>Slices</h2>",
@@ -107,7 +109,8 @@ def _table(rows: Iterable[Iterable[Any]], *, head: Sequence[str] = ()) -> str:
 
 def _cell(value: Any) -> str:
     if isinstance(value, float):
-        return f"<td class='n'>{'-' if math.isnan(value) else f'{value:.4f}'}</td>"
+        digits = 4 if abs(value) < _LARGE else 0
+        return f"<td class='n'>{'-' if math.isnan(value) else f'{value:,.{digits}f}'}</td>"
     if isinstance(value, int):
         return f"<td class='n'>{value:,}</td>"
     return f"<td>{'-' if value is None else escape(str(value))}</td>"

@@ -49,7 +49,7 @@ class UseCase:
     `block_days` are how many neighbouring days are alike, as intervals see it. `slices` are
     parts of the rows that are judged by themselves, where the rows have the columns. `floors`
     are metrics and what their interval on the test rows must lie above: a model that does not
-    reach them is registered, but not served.
+    reach them is registered, but not served, and `verdict` says in words what it is then.
 
     `suspect` is the join key of what a positive label compromises as a whole, such as a card:
     a backtest leaves out the rows of one that was known to be compromised, since it would
@@ -68,7 +68,13 @@ class UseCase:
     block_days: int = 1
     slices: Mapping[str, pl.Expr] = field(default_factory=dict)
     floors: Mapping[str, float] = field(default_factory=dict)
+    verdict: str = "not good enough"
     suspect: str | None = None
+
+    @property
+    def block(self) -> str:
+        """What a bootstrap draws, in words."""
+        return "day" if self.block_days == 1 else f"{self.block_days} days"
 
 
 def load_use_case(name: str, *, feature_service: str | None = None) -> UseCase:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import timedelta
 
 from feast import Entity, FeatureService, FeatureView, Field, RequestSource, ValueType
@@ -17,6 +18,7 @@ from feature_repo.windows.market import (
     ASSET_RANGE,
     ASSET_STRENGTH,
     ASSET_TREND,
+    WINDOW_SPECS,
 )
 from lockstep.windows.spec import WindowSpec
 
@@ -28,17 +30,28 @@ asset = Entity(
 )
 
 
-def _view(spec: WindowSpec, description: str) -> FeatureView:
+def _view(
+    spec: WindowSpec, description: str, *, keeps_rows_for: Sequence[WindowSpec] = ()
+) -> FeatureView:
     # Two bars: the newest was known four hours ago at most, the next build may take its time.
     return step_view(
-        spec, entity=asset, max_age=timedelta(hours=8), description=f"{description}; 4h bars."
+        spec,
+        entity=asset,
+        max_age=timedelta(hours=8),
+        description=f"{description}; 4h bars.",
+        keeps_rows_for=keeps_rows_for,
     )
 
 
 asset_bar = _view(ASSET_BAR, "The newest bar: close, high and low in ticks, volume in lots")
 asset_past = _view(ASSET_PAST, "The close of 1, 6, 12, 24, 48 and 200 bars ago, in ticks")
 asset_range = _view(ASSET_RANGE, "Mean, range, spread and slope of 10 to 200 bars")
-asset_trend = _view(ASSET_TREND, "Exponential means of spans 8 to 200, in ticks")
+# The longest window of all: its bars are all that a fresh one is put on top of.
+asset_trend = _view(
+    ASSET_TREND,
+    "Exponential means of spans 8 to 200, in ticks",
+    keeps_rows_for=WINDOW_SPECS,
+)
 asset_strength = _view(ASSET_STRENGTH, "Relative strength of periods 9, 14, 20 and 27")
 asset_macd = _view(ASSET_MACD, "MACD of 12 and 26 bars and its signal of 9, in ticks")
 
@@ -100,5 +113,7 @@ market_v1 = FeatureService(
         # How old the newest bar is says when one asks, not what the market does.
         market_indicators[[name for name in _COMPUTED if name != "hours_since_bar"]],
     ],
+    # What is not known at all is no asset of ours: nobody should trade on it.
+    tags={"on_not_found": "reject"},
     description="What the market model reads, in its order: no prices, only ratios.",
 )

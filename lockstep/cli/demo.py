@@ -61,6 +61,7 @@ def _learn_and_serve(
     import polars as pl
 
     from lockstep.cli.demo_parts.api import serving
+    from lockstep.cli.demo_parts.champion import has_champion
     from lockstep.cli.demo_parts.commands import feast, indented, lockstep, shown
     from lockstep.cli.demo_parts.proof import prove
     from lockstep.cli.demo_parts.requests import cuts_at_the_end
@@ -72,7 +73,11 @@ def _learn_and_serve(
         with shown("4. Register the feature definitions with Feast"):
             typer.echo(indented(feast(settings.feature_repo_dir, "apply")))
         with shown("5. Train on what was known before the first cut"):
-            lockstep("train", use_case, "--as-of", cuts[0].isoformat(), "--seed", str(seed))
+            as_of = ("--as-of", cuts[0].isoformat())
+            lockstep("train", use_case, *as_of, "--seed", str(seed))
+            if not has_champion(settings, use_case):
+                typer.echo("  So that serving can be shown, it is promoted all the same:")
+                lockstep("promote", use_case, "--force", *as_of)
         asked, answers = [], list[dict[str, Any]]()
         with shown(f"6. Materialise to Redis at {_CUTS} cuts and predict after each"):
             for cut in cuts:

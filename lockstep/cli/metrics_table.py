@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from dataclasses import astuple
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from rich.table import Table
 
     from training.bootstrap import Interval
+
+# From here on digits after the point say nothing.
+_LARGE = 10_000
 
 
 def metrics_table(title: str, **columns: Mapping[str, Interval]) -> Table:
@@ -29,6 +33,6 @@ def in_words(interval: Interval) -> str:
     """The value, and between which ends it is known."""
     if math.isnan(interval.value):
         return "-"
-    if math.isnan(interval.low):
-        return f"{interval.value:.4f}"
-    return f"{interval.value:.4f} [{interval.low:.4f}, {interval.high:.4f}]"
+    digits = 4 if abs(interval.value) < _LARGE else 0
+    value, low, high = (f"{number:,.{digits}f}" for number in astuple(interval))
+    return value if math.isnan(interval.low) else f"{value} [{low}, {high}]"

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from lockstep.cli.train import AsOf, TestDays, UseCaseName
+from lockstep.cli.train import AsOf, TestDays, UseCaseName, missed_floors
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -52,7 +52,7 @@ def promote(
         from feature_repo.store import open_feature_store
         from training.promote import PromoteOptions
         from training.promote import promote as run
-        from training.promotion import PromotionRules
+        from training.promotion import PromotionRules, floor_checks
         from training.use_case import load_use_case
 
         settings, chosen = Settings(), load_use_case(use_case)
@@ -75,6 +75,7 @@ def promote(
     columns = {name: metrics for name, metrics in columns.items() if metrics}
     console.print(metrics_table(f"{promotion.name}, {first} to {last}", **columns))
     console.print(_checks(promotion))
+    missed_floors(chosen, floor_checks(decision.challenger, chosen.floors))
     if not promotion.is_promoted:
         stays = f"version {promotion.champion} stays" if promotion.champion else "there is no"
         typer.echo(f"Refused: {stays} champion.")

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
     from training.promotion import Check
     from training.run import TrainingResult
+    from training.use_case import UseCase
 
 Options = TypeVar("Options", bound=Any)
 # What every fold says of itself; the rest tells of its labels.
@@ -142,8 +143,9 @@ def train(
         result = run(settings, open_feature_store(settings), chosen, options, progress)
     console = Console()
     console.print(_summary(result))
-    console.print(metrics_table("on the test rows, with intervals by day", test=result.metrics))
-    if missed_floors(result.floors):
+    title = f"on the test rows, with intervals by {chosen.block}"
+    console.print(metrics_table(title, test=result.metrics))
+    if missed_floors(chosen, result.floors):
         typer.echo(f"It is not served. `lockstep promote {use_case} --force` would do it anyway.")
     elif result.registered.is_champion:
         typer.echo("A running `lockstep serve` takes it when it is started again.")
@@ -153,11 +155,13 @@ def train(
         typer.echo(f"warning: {warning}")
 
 
-def missed_floors(floors: Sequence[Check]) -> bool:
-    """Whether a floor is missed; says so."""
+def missed_floors(use_case: UseCase, floors: Sequence[Check]) -> bool:
+    """Whether a floor is missed; says which, and what that means."""
     missed = [check for check in floors if not check.holds]
     for check in missed:
-        typer.echo(f"No edge: it is not shown that {check.name}; found {check.found}.")
+        typer.echo(f"{check.name} is not shown: found {check.found}.")
+    if missed:
+        typer.secho(f"The verdict: {use_case.verdict}.", bold=True)
     return bool(missed)
 
 
@@ -172,8 +176,12 @@ def _summary(result: TrainingResult) -> Table:
     table.add_column()
     for fold, what in result.folds.items():
         days = f"{what['from'][:10]} to {what['to'][:10]}"
-        labels = [f"{_number(what[name])} {name.replace('_', ' ')}" for name in what.keys() - _DAYS]
-        table.add_row(fold, f"{days}\n{what['rows']:,} rows, {', '.join(sorted(labels))}")
+        labels = [
+            f"{_number(value)} {name.replace('_', ' ')}"
+            for name, value in what.items()
+            if name not in _DAYS
+        ]
+        table.add_row(fold, f"{days}\n{what['rows']:,} rows, {', '.join(labels)}")
     table.add_section()
     table.add_row("trees", str(result.trees))
     for name, fact in result.facts.items():
@@ -182,7 +190,7 @@ def _summary(result: TrainingResult) -> Table:
 
 
 def _number(value: float) -> str:
-    return f"{value:,}" if isinstance(value, int) else f"{value:,.4g}"
+    return f"{value:,}" if isinstance(value, int) else f"{value:,.0f}"
 
 
 def changed(options: Options, **given: object) -> Options:

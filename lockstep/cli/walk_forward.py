@@ -85,8 +85,9 @@ def walk_forward(
             walked = walked or found
     console = Console()
     console.print(_folds(walked))
-    console.print(metrics_table(f"on all {folds} tests, with intervals by day", **metrics))
-    missed_floors(floor_checks(metrics["model"], chosen.floors))
+    title = f"on all {folds} tests, with intervals by {chosen.block}"
+    console.print(metrics_table(title, **metrics))
+    missed_floors(chosen, floor_checks(metrics["model"], chosen.floors))
 
 
 def _folds(folds: list[WalkedFold]) -> Table:

@@ -45,7 +45,7 @@ from lockstep.stores.lake_errors import lake_errors
 from lockstep.stores.ledger import LedgerRow, append
 from lockstep.stores.locations import lake_of
 from lockstep.stores.marks import Marks
-from lockstep.stores.materialization import Materialization, definition_of
+from lockstep.stores.materialization import Materialization, layout_of
 from lockstep.stores.newest_rows import newest_rows
 from lockstep.stores.online import LockstepOnlineStore
 from lockstep.stores.online_writes import WriteCount
@@ -198,7 +198,7 @@ class LockstepComputeEngine(ComputeEngine):  # type: ignore[misc]  # Feast ships
             asked_end=as_aware(task.end_time),
             covered_end=covered.end,
             horizon=covered.horizon,
-            definition=definition_of(view),
+            definition=layout_of(view),
             files=run.files,
             read=read,
             written=count.written,

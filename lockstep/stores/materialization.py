@@ -16,7 +16,7 @@ from lockstep.stores.coverage import Coverage
 from lockstep.stores.ledger import LedgerRow
 from lockstep.stores.newest_rows import Chosen
 from lockstep.stores.view_table import ViewTable
-from lockstep.stores.view_tags import is_step_function
+from lockstep.stores.view_tags import is_step_function, kept_rows
 from lockstep.windows.spec import CREATED_TIMESTAMP, EVENT_TIMESTAMP
 
 
@@ -47,7 +47,7 @@ class Materialization:
         """The plan; `past` is what the store vouches for, whether it helps or not."""
         helps = (
             past is not None
-            and past.definition == definition_of(table.view)
+            and past.definition == layout_of(table.view)
             and covered.start >= past.covered_end
         )
         return cls(table, covered, excludes_created_after, past if helps else None)
@@ -56,7 +56,7 @@ class Materialization:
     def fingerprint(self) -> str:
         """The same for a run over the same rows: one that broke off is gone on with."""
         told = {
-            "definition": definition_of(self.table.view),
+            "definition": layout_of(self.table.view),
             "start": str(self.covered.start),
             "end": str(self.covered.end),
             "files": self.files,
@@ -87,6 +87,14 @@ class Materialization:
     def _since(self, end: datetime) -> pl.Expr:
         news = pl.col(EVENT_TIMESTAMP) > end
         return news | (pl.col(CREATED_TIMESTAMP) > end) if self.table.has_created else news
+
+
+def layout_of(view: FeatureView) -> str:
+    """A hash of what is written of a row: what it means, and which rows are kept beside it."""
+    kept = kept_rows(view)
+    if kept is None:
+        return definition_of(view)
+    return hashlib.sha256(f"{definition_of(view)} {kept.tag}".encode()).hexdigest()
 
 
 def definition_of(view: FeatureView) -> str:

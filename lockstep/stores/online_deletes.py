@@ -12,6 +12,7 @@ from lockstep.stores.redis_layout import (
     event_field,
     horizon_key,
     mark_key,
+    rows_field,
     tail_field,
     writes_key,
 )
@@ -48,7 +49,7 @@ def delete_view(
     """
     own = [name(project, view) for name in (horizon_key, mark_key, writes_key)]
     servers.ask(own, [packed("DEL", key) for key in own])
-    fields = [event_field(view), created_field(view), tail_field(view)]
+    fields = [event_field(view), created_field(view), tail_field(view), rows_field(view)]
     fields += [feature_field(view, feature) for feature in features]
     wanted = KeyParts(tuple(sorted(join_keys)), project)
     pattern = _literal(key_prefix(join_keys)) + b"*"

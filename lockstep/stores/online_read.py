@@ -15,7 +15,8 @@ class ViewRead:
     """One view's row of one entity. `event_us` is None where nothing was ever written.
 
     `values` has None for a null; a feature that is not in it was never written, although
-    the row was. Times are microseconds UTC.
+    the row was. `kept` is the cell with the rows that the step was made of, where it was
+    asked for and is there. Times are microseconds UTC.
     """
 
     features: tuple[str, ...]
@@ -26,6 +27,7 @@ class ViewRead:
     ttl_us: int | None = None
     max_age_us: int | None = None
     values: Mapping[str, Any] = field(default_factory=dict)
+    kept: bytes | None = None
 
     @property
     def known_from_us(self) -> int | None:

@@ -16,10 +16,11 @@ from lockstep.stores.redis_layout import (
     created_field,
     event_field,
     horizon_key,
+    rows_field,
     tail_field,
 )
 from lockstep.stores.view_plan import ViewPlan
-from lockstep.stores.view_tags import max_age_us, tail_steps
+from lockstep.stores.view_tags import kept_rows, max_age_us, tail_steps
 from lockstep.windows.microseconds import SECOND_US
 from lockstep.windows.spec import VALID_UNTIL
 
@@ -63,6 +64,7 @@ def view_plan(
     has_valid_until = VALID_UNTIL in declared
     names = (*features, VALID_UNTIL) if has_valid_until else features
     tail = tail_field(stored) if tail_steps(view) else None
+    kept = kept_rows(view)
     return ViewPlan(
         name=view.projection.name_to_use(),
         features=features,
@@ -78,6 +80,8 @@ def view_plan(
         tail_field=tail,
         ttl_us=int(view.ttl.total_seconds() * SECOND_US) if view.ttl else None,
         max_age_us=max_age_us(view),
+        kept=kept,
+        rows_field=rows_field(stored) if kept else None,
     )
 
 

@@ -52,6 +52,15 @@ class ReadPlan:
             raise ReadPlanError.not_read(unknown, self.read_features)
         return replace(self, order=tuple(positions[name] for name in features))
 
+    @cached_property
+    def with_rows(self) -> ReadPlan:
+        """The same plan, which also reads the rows that views keep beside their steps.
+
+        For reads view by view, not for vectors.
+        """
+        keys = [replace(k, views=tuple(view.with_rows for view in k.views)) for k in self.keys]
+        return replace(self, keys=tuple(keys))
+
     def check_numbers(self) -> None:
         """Nothing where every feature fits into a vector.
 

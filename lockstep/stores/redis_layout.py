@@ -8,6 +8,7 @@ One hash for each combination of join keys, shared by the views that have those 
             `_ts:<view>`       -> a serialised Timestamp, the event time
             `_created:<view>`  -> the same, the created time (ours; Feast's clients ignore it)
             `_tail:<view>`     -> the last few steps of a view tagged `live` (ours, `live_tail`)
+            `_rows:<view>`     -> what the step was made of, of a view tagged `kept_rows` (ours)
 
 and beside the hashes, for each view (ours):
 
@@ -120,6 +121,11 @@ def created_field(view: str) -> bytes:
 def tail_field(view: str) -> bytes:
     """The hash field of a live view's last few steps."""
     return f"_tail:{view}".encode()
+
+
+def rows_field(view: str) -> bytes:
+    """The hash field of the rows that a view's step was made of."""
+    return f"_rows:{view}".encode()
 
 
 def horizon_key(project: str, view: str) -> bytes:

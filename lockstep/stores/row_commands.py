@@ -18,7 +18,13 @@ from lockstep.stores.errors import EntityKeyError
 from lockstep.stores.feast_layout import feature_field, key_prefix
 from lockstep.stores.online_rows import OnlineRow
 from lockstep.stores.proto_values import proto_values
-from lockstep.stores.redis_layout import KeyType, created_field, event_field, key_encoder
+from lockstep.stores.redis_layout import (
+    KeyType,
+    created_field,
+    event_field,
+    key_encoder,
+    rows_field,
+)
 from lockstep.stores.redis_wire import packed
 from lockstep.stores.resp_columns import (
     Block,
@@ -75,8 +81,16 @@ class HashWrites:
         )
 
     @classmethod
-    def of_frame(cls, project: str, view: str, table: ViewTable, rows: pl.DataFrame) -> HashWrites:
-        """The writes of rows that `table` scans, one row a key.
+    def of_frame(
+        cls,
+        project: str,
+        view: str,
+        table: ViewTable,
+        rows: pl.DataFrame,
+        *,
+        kept: Sequence[bytes] | None = None,
+    ) -> HashWrites:
+        """The writes of rows that `table` scans, one row a key; with `kept` a cell beside each.
 
         Raises:
             EntityKeyError: a key is null.
@@ -90,6 +104,8 @@ class HashWrites:
         cells = [(event_field(view), _time(event)), (created_field(view), _time(created))]
         for name, feast_type in table.features.items():
             cells.append((feature_field(view, name), _values(rows.get_column(name), feast_type)))
+        if kept is not None:
+            cells.append((rows_field(view), [texts(kept)]))
         head = b"*%d\r\n$4\r\nHSET\r\n" % (2 + 2 * len(cells))
         blocks = [constant(head, len(rows)), *key]
         for field, value in cells:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from lockstep.stores.kept_rows import KeptRows
 from lockstep.stores.live_tail import TailStep, decode_tail, known_at
 from lockstep.stores.online_read import ViewRead
 from lockstep.stores.value_bytes import decode_time, python_value
@@ -15,7 +16,8 @@ class ViewPlan:
     """The hash fields of one view, and what its statuses need.
 
     `types` are those of `features`, by Feast's names. `tail_field` is there for a view
-    tagged `live`.
+    tagged `live`, `rows_field` for one that keeps rows beside its steps; `fields` have the
+    latter, last, only in what `with_rows` returns.
     """
 
     name: str
@@ -27,6 +29,13 @@ class ViewPlan:
     tail_field: bytes | None
     ttl_us: int | None
     max_age_us: int | None
+    kept: KeptRows | None = None
+    rows_field: bytes | None = None
+
+    @property
+    def with_rows(self) -> ViewPlan:
+        """The same, whose rows are read too where it keeps some."""
+        return replace(self, fields=(*self.fields, self.rows_field)) if self.rows_field else self
 
     def decode(
         self, answer: Sequence[bytes | None], horizon_us: int | None, t_us: int | None = None
@@ -58,6 +67,7 @@ class ViewPlan:
                 for name, cell in zip(self.features, cells, strict=False)
                 if cell is not None
             },
+            answer[-1] if self.fields[-1] == self.rows_field else None,
         )
 
     def known_at(

@@ -4,6 +4,7 @@ step_function: true     a row holds until the next one, whatever its age
 max_age_seconds: 7200   how far T may be past the view's horizon before a value is STALE
 live: true              Redis keeps the last 8 steps, not only the newest; or a number
 window_spec: 5f2a...    the fingerprint of the windows that the view's table holds
+kept_rows: {...}        rows of the windows' source that Redis keeps beside a step (`KeptRows`)
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from lockstep.stores.errors import ViewTagError
+from lockstep.stores.kept_rows import KeptRows
 from lockstep.windows.microseconds import SECOND_US
 
 if TYPE_CHECKING:
@@ -56,6 +58,20 @@ def tail_steps(view: FeatureView) -> int:
     if not tag.isdecimal():
         raise ViewTagError.wrong_value(view.name, "live", tag, "true, false or a number of steps")
     return int(tag)
+
+
+def kept_rows(view: FeatureView) -> KeptRows | None:
+    """The rows that the online store keeps beside a step; None for none.
+
+    Raises:
+        ViewTagError: the tag is not what `KeptRows.tag` writes, or the view is `live`, too.
+    """
+    tag = str((view.tags or {}).get("kept_rows", ""))
+    kept = KeptRows.of_tag(tag)
+    if tag and (kept is None or tail_steps(view)):
+        expected = "what KeptRows.tag writes, of a view that is not live"
+        raise ViewTagError.wrong_value(view.name, "kept_rows", tag, expected)
+    return kept
 
 
 def _tag(view: FeatureView, name: str) -> str:

@@ -48,6 +48,24 @@ def change_points(
         axis = _grid_points(events, edges, spec.grid_us, floor, ceiling)
     else:
         axis = _edge_points(events, edges, floor, ceiling)
+    return points_at(events, edges, spec, axis)
+
+
+def newest_points(events: Events, edges: Edges, spec: WindowSpec, until_us: Ints) -> ChangePoints:
+    """The last change point of each entity that is not after its instant.
+
+    Something has arrived by then of every entity.
+    """
+    # Nothing of an entity changes any more at the end of its part of the axis.
+    until = np.minimum(until_us - events.origin, events.span - 1)
+    at = np.arange(len(events.keys)) * events.span + until
+    # Where nothing has left a window yet, the edge before is another entity's, or none.
+    lasts = [np.append(-1, edge)[np.searchsorted(edge, at, side="right")] for edge in edges.all]
+    return points_at(events, edges, spec, np.maximum.reduce(lasts))
+
+
+def points_at(events: Events, edges: Edges, spec: WindowSpec, axis: Ints) -> ChangePoints:
+    """The change points at these places on the axis, in order."""
     high = _arrived(edges, axis)
     entity = events.entity[high - 1]
     time = axis - entity * events.span + events.origin

@@ -15,7 +15,7 @@ import numpy as np
 import polars as pl
 from polars.datatypes import DataType, DataTypeClass
 
-from lockstep.windows.change_points import change_points
+from lockstep.windows.change_points import ChangePoints, change_points, newest_points
 from lockstep.windows.deletions import NEVER
 from lockstep.windows.edges import Edges
 from lockstep.windows.events import MAX_ROWS, Events, prepare, row_sizes
@@ -23,7 +23,7 @@ from lockstep.windows.features import features
 from lockstep.windows.microseconds import microseconds
 from lockstep.windows.spec import CREATED_TIMESTAMP, EVENT_TIMESTAMP, VALID_UNTIL, WindowSpec
 from lockstep.windows.valid_until import valid_until
-from lockstep.windows.versions import versions
+from lockstep.windows.versions import Versions, versions
 
 _TIME = pl.Datetime("us", "UTC")
 _TYPES = {"int64": pl.Int64, "float64": pl.Float64}
@@ -72,6 +72,32 @@ def step_batches(
                 yield frame
 
 
+def newest_steps(rows: pl.DataFrame, spec: WindowSpec, times: pl.DataFrame) -> pl.DataFrame:
+    """The step that holds at T for each key of `times`, as though nothing had come late.
+
+    `times` has the entity keys and T as `event_timestamp`; `rows` are as those of `steps`, none
+    of them deleted: for each key those of the longest window before T, and at least one that
+    has arrived. A row counts from its event on, whatever its created time. One row out per key, in
+    the order of the keys. Not for snapshots.
+
+    Raises:
+        EventsError: the rows are not what the spec declares.
+    """
+    keys = list(spec.entity_keys)
+    asked = times.select(*keys, pl.col(EVENT_TIMESTAMP).to_physical().alias("_t"))
+    known = rows.with_columns(pl.col(EVENT_TIMESTAMP).alias(CREATED_TIMESTAMP))
+    known = known.join(asked, on=keys).filter(pl.col(EVENT_TIMESTAMP).to_physical() < pl.col("_t"))
+    end_us = microseconds(times.select(pl.col(EVENT_TIMESTAMP).max()).item()) + 1
+    found = []
+    for events in prepare(known, spec, end_us=end_us):
+        until_us = events.keys.join(asked, on=keys, maintain_order="left")["_t"].to_numpy()
+        edges = Edges.of(events, spec)
+        points = newest_points(events, edges, spec, until_us)
+        stored = versions(events, edges, points, spec, start_us=None)
+        found.append(_finished(events, edges, points, stored, spec))
+    return pl.concat(found)
+
+
 def output_schema(spec: WindowSpec, types: Mapping[str, DataType | DataTypeClass]) -> pl.Schema:
     """The columns of the steps and their types; the keys keep theirs."""
     return pl.Schema(
@@ -113,7 +139,12 @@ def _portion_steps(
     edges = Edges.of(events, spec)
     points = change_points(events, edges, spec, start_us=start_us, end_us=end_us)
     stored = versions(events, edges, points, spec, start_us=start_us)
-    stored = stored.final_in(points, start_us, end_us)
+    return _finished(events, edges, points, stored.final_in(points, start_us, end_us), spec)
+
+
+def _finished(
+    events: Events, edges: Edges, points: ChangePoints, stored: Versions, spec: WindowSpec
+) -> pl.DataFrame:
     until = pl.Series(VALID_UNTIL, valid_until(events, edges, points, stored, spec))
     return events.keys[points.entity[stored.point]].with_columns(
         pl.Series(EVENT_TIMESTAMP, points.time[stored.point]).cast(_TIME),

@@ -71,6 +71,7 @@ class Console:
         )
         self.page.on("request", lambda request: self.asked.append(request))
         self.page.goto(f"{self.origin}/")
+        self.page.get_by_label("Use case").select_option("fraud")
 
     def fill(self, **values: Any) -> None:
         for name, value in values.items():

@@ -56,7 +56,7 @@ def aliases(settings: Settings) -> set[str]:
 def test_a_planted_edge_is_found_and_the_model_is_champion(with_edge: Settings) -> None:
     result = run(with_edge, "train", "market", *TRAIN)
     assert result.exit_code == 0, result.output
-    assert "No edge" not in result.output and "now champion" in result.output
+    assert "no edge" not in result.output and "now champion" in result.output
     assert aliases(with_edge) == {CHAMPION, CHALLENGER}
     model = load_model(with_edge.tracking_uri, "market")
     assert model.predictor.artefact.target.width == 3
@@ -67,7 +67,7 @@ def test_a_planted_edge_is_found_and_the_model_is_champion(with_edge: Settings) 
 def test_a_walk_finds_it_in_every_fold_and_its_control_nothing(with_edge: Settings) -> None:
     result = run(with_edge, "walk-forward", "market", "--folds", "2", *TRAIN)
     assert result.exit_code == 0, result.output
-    assert "No edge" not in result.output
+    assert "no edge" not in result.output
     (line,) = (line for line in result.output.splitlines() if "buy_against_sell_auc" in line)
     model, control = (float(cell.split()[0]) for cell in line.split("│")[2:4])
     assert model > 0.65 and control < 0.6
@@ -76,12 +76,14 @@ def test_a_walk_finds_it_in_every_fold_and_its_control_nothing(with_edge: Settin
 def test_without_an_edge_the_first_model_is_refused_in_plain_words(without_edge: Settings) -> None:
     result = run(without_edge, "train", "market", *TRAIN)
     assert result.exit_code == 0, result.output
-    assert "No edge: it is not shown that earned_per_decision above 0" in result.output
+    assert "earned_per_decision above 0 is not shown" in result.output
+    assert "The verdict: no edge." in result.output
     assert "It is not served." in result.output
     assert aliases(without_edge) == {CHALLENGER}
     refused = run(without_edge, "promote", "market", "--test-days", "60")
     assert refused.exit_code == 3, refused.output
     assert "Refused: there is no champion." in refused.output
+    assert "The verdict: no edge." in refused.output
     assert aliases(without_edge) == {CHALLENGER}
     forced = run(without_edge, "promote", "market", "--test-days", "60", "--force")
     assert forced.exit_code == 0, forced.output

@@ -41,7 +41,8 @@ def _confusion(axes: Axes, scored: ScoredSeveralClasses) -> None:
     np.add.at(counts, (scored.labels, scored.decided), 1)
     axes.imshow(counts, cmap="Blues")
     for (label, decided), count in np.ndenumerate(counts):
-        axes.text(decided, label, f"{count:,.0f}", ha="center", va="center")
+        color = "white" if count > counts.max() / 2 else "black"
+        axes.text(decided, label, f"{count:,.0f}", ha="center", va="center", color=color)
     axes.set_xticks(range(len(names)), names)
     axes.set_yticks(range(len(names)), names)
     axes.set(xlabel="decided", ylabel="was", title="Decisions")

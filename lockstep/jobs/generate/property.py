@@ -157,7 +157,8 @@ def _place(places: Buildings, building: Ints) -> list[pl.Series]:
 
 def _stated(rng: np.random.Generator, values: Ints | Floats, *, share: float) -> pl.Series:
     """The values, that share of them at random and the others null."""
-    return pl.select(pl.when(rng.random(len(values)) < share).then(pl.Series(values))).to_series()
+    is_stated = pl.Series(rng.random(len(values)) < share)
+    return pl.select(pl.when(is_stated).then(pl.Series(values))).to_series()
 
 
 def _shares(count: int) -> Floats:

@@ -13,6 +13,7 @@ from feast.types import Int64, PrimitiveFeastType, String
 from lockstep.contract.status import FeatureStatus
 from lockstep.stores.errors import EntityKeyError, ReadPlanError
 from lockstep.stores.feast_layout import entity_key, feature_field
+from lockstep.stores.kept_rows import KeptRows
 from lockstep.stores.online_read import ViewRead, statuses
 from lockstep.stores.plan_compiler import read_plan
 from lockstep.stores.redis_layout import encode_time
@@ -124,3 +125,22 @@ def test_what_cannot_be_read_together_is_refused() -> None:
         read_plan("p", [CARD, view("twin", ["n"], keys={"card_id": Int64})])
     with pytest.raises(ReadPlanError, match=r"'card' has no features \['x'\]"):
         read_plan("p", [CARD], {"card": ["x"]})
+
+
+def test_kept_rows_are_read_only_where_they_are_asked_for() -> None:
+    kept = KeptRows("bank/payments", ("cents",), 9)
+    tagged = view("card", ["n"], keys={"card_id": Int64})
+    tagged.tags = {**tagged.tags, "kept_rows": kept.tag}
+    plan = read_plan("p", [tagged, LIMIT])
+    fields = plan.keys[0].fields
+    assert b"_rows:card" not in fields
+    with_rows = plan.with_rows
+    assert with_rows.keys[0].fields == (*fields[:3], b"_rows:card", *fields[3:])
+    assert with_rows.views[0].kept == kept
+    cells = [encode_time(SECOND), None, Value(int64_val=7).SerializeToString()]
+    limit = [encode_time(SECOND), None, Value(int64_val=5).SerializeToString()]
+    reads = with_rows.entity(iter([[*cells, b"rows", *limit]]), [None, None])
+    assert (reads["card"].kept, reads["card"].values) == (b"rows", {"n": 7})
+    assert (reads["limit"].kept, reads["limit"].values) == (None, {"limit": 5})
+    assert plan.entity(iter([[*cells, *limit]]), [None, None])["card"].kept is None
+    assert read_plan("p", [CARD]).with_rows == read_plan("p", [CARD])

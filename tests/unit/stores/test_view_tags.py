@@ -8,7 +8,8 @@ import pytest
 from feast import FeatureView, FileSource
 
 from lockstep.stores.errors import ViewTagError
-from lockstep.stores.view_tags import is_step_function, max_age_us, tail_steps
+from lockstep.stores.kept_rows import KeptRows
+from lockstep.stores.view_tags import is_step_function, kept_rows, max_age_us, tail_steps
 
 
 def view(**tags: str) -> FeatureView:
@@ -49,3 +50,16 @@ def test_another_value_is_refused(
 ) -> None:
     with pytest.raises(ViewTagError, match=f"the tag {tag} of the feature view 'v' is '{value}'"):
         read(view(**{tag: value}))
+
+
+def test_rows_are_kept_where_a_tag_says_which() -> None:
+    kept = KeptRows("market/bars", ("close_ticks",), 5)
+    assert kept_rows(view()) is None
+    assert kept_rows(view(kept_rows=kept.tag)) == kept
+
+
+@pytest.mark.parametrize("more", [{"kept_rows": "true"}, {"live": "true"}], ids=["odd", "live"])
+def test_rows_are_not_kept_where_nobody_says_which_or_beside_a_tail(more: dict[str, str]) -> None:
+    tags = {"kept_rows": KeptRows("market/bars", ("close_ticks",), 5).tag, **more}
+    with pytest.raises(ViewTagError, match="the tag kept_rows of the feature view 'v'"):
+        kept_rows(view(**tags))
