@@ -12,7 +12,8 @@ from serving.rows import Scored
 def outcomes(target: Target, events: ScoredEvents, scored: Scored) -> list[dict[str, Any]]:
     """The fields of `Prediction`, `Classification` or `Estimate` for each row."""
     if isinstance(target, QuantileTarget):
-        coverage = target.levels[-1] - target.levels[0]
+        # .95 - .05 is not .9 in binary.
+        coverage = round(target.levels[-1] - target.levels[0], 9)
         return [
             {"value": value, "low": outputs[0], "high": outputs[-1], "coverage": coverage}
             for value, outputs in zip(scored.scores.tolist(), scored.outputs.tolist(), strict=True)

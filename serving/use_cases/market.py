@@ -73,6 +73,8 @@ class Candle(BaseModel):
         column = _COLUMNS["bar_close_us"]
         if not column.minimum <= self.end_us <= column.maximum:
             wrong.append(_wrong("open_time", "is not between 1970 and 2100", self))
+        if (self.end_us - column.shift_us) % (column.grid_us or 1):
+            wrong.append(_wrong("open_time", f"is no beginning of {DEFAULT_INTERVAL}", self))
         if wrong:
             raise ValidationError.from_exception_data("Candle", wrong)
         return self

@@ -49,10 +49,13 @@ class ListingId(BaseModel):
 
 
 def _field(name: str, limits: Attribute) -> Any:
-    unit = next((words for end, words in _UNITS.items() if name.endswith(end)), "a number")
+    end = next((end for end in _UNITS if name.endswith(end)), "")
+    what = [name.removesuffix(end).replace("_", " ").capitalize(), _UNITS.get(end)]
+    if (limits.minimum, limits.maximum) == (0, 1):
+        what.append("1 for yes and 0 for no")
+    # The limits are in the schema.
     described: dict[str, Any] = {
-        "description": f"{name.removesuffix('_dm2').replace('_', ' ').capitalize()}, {unit}, "
-        f"from {limits.minimum:,} to {limits.maximum:,}"
+        "description": ", ".join(filter(None, what))
         + ("." if limits.required else "; null where it is not stated."),
         "ge": limits.minimum,
         "le": limits.maximum,

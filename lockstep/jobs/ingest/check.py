@@ -60,9 +60,12 @@ def check(raw: pl.DataFrame, spec: IngestSpec) -> pl.DataFrame:
 
 def _shifted(column: Column, dtype: pl.DataType) -> Parsed:
     parsed = parse(column, dtype)
-    if not column.shift_us:
-        return parsed
-    return Parsed(parsed.value + column.shift_us, parsed.problem)
+    value, problem = parsed.value, parsed.problem
+    if column.grid_us is not None:
+        is_off = value % column.grid_us != 0
+        problem = pl.coalesce(problem, pl.when(is_off).then(pl.lit(Problem.OFF_GRID.value)))
+        value = pl.when(~is_off).then(value)
+    return Parsed(value + column.shift_us if column.shift_us else value, problem)
 
 
 def _is_suspect(column: Column) -> pl.Expr:

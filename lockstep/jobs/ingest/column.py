@@ -23,6 +23,7 @@ class Problem(StrEnum):
     NOT_A_NUMBER = "not_a_number"
     NOT_A_FLAG = "not_a_flag"
     NOT_A_TIMESTAMP = "not_a_timestamp"
+    OFF_GRID = "off_grid"
     OTHER_ZONE = "other_zone"
     TOO_PRECISE = "too_precise"
     TOO_SMALL = "too_small"
@@ -48,7 +49,8 @@ class Column:
     `maximum` are inclusive and in the stored unit. A column that is not `required` may be left
     out of a file; `default` is stored then. `aliases` are other names, in lower case, that files
     have for it.
-    `shift_us` is added to a timestamp, such as what turns a bar's beginning into its end.
+    `shift_us` is added to a timestamp, such as what turns a bar's beginning into its end; before
+    that it must be a multiple of `grid_us`, where there is one.
     """
 
     name: str
@@ -61,6 +63,7 @@ class Column:
     default: int | None = None
     aliases: tuple[str, ...] = ()
     shift_us: int = 0
+    grid_us: int | None = None
     rounded: bool = False
 
 

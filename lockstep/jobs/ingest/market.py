@@ -27,6 +27,7 @@ MAX_VOLUME_LOTS = 10**9 * 10**DECIMALS
 # So many assets have ids, from 0: a bar's own id is its minute and its asset's.
 MAX_ASSETS = 2**20
 _MINUTE_US = 60_000_000
+_DAY_US = 1_440 * _MINUTE_US
 
 _PRICES = ("open", "high", "low", "close")
 _KEY = ("bar_close_us", "asset_id")
@@ -50,13 +51,16 @@ def ingest_spec(*, asset_id: int | None = None, interval: str = DEFAULT_INTERVAL
     """
     if asset_id is not None and not 0 <= asset_id < MAX_ASSETS:
         raise IngestError.out_of_range("asset-id", asset_id, f"0 to {MAX_ASSETS - 1:,}")
+    length = duration_us(interval)
     price = {"scale": DECIMALS, "minimum": 1, "maximum": MAX_PRICE_TICKS}
     end = Column(
         "bar_close_us",
         "timestamp",
         maximum=YEAR_2100_US - 1,
         aliases=("timestamp", "timekey", "open_time"),
-        shift_us=duration_us(interval),
+        shift_us=length,
+        # Bars of another length are not taken for these. Weeks begin on any day.
+        grid_us=length if _DAY_US % length == 0 else None,
     )
     columns = (
         end,

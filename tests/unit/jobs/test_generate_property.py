@@ -65,6 +65,15 @@ def test_prices_go_with_area_and_building_and_some_listings_are_open() -> None:
 
 
 @pytest.mark.parametrize(
+    ("column", "share"),
+    [("living_area", 0.9), ("kitchen_area", 0.9), ("ceiling_height", 0.6), ("balcony", 0.5)],
+)
+def test_sellers_leave_something_out_and_not_everything(column: str, share: float) -> None:
+    stated = generated(OPTIONS)[column].is_not_null().mean()
+    assert stated == pytest.approx(share, abs=0.05)
+
+
+@pytest.mark.parametrize(
     ("option", "value"),
     [("days", 0), ("listings", 0), ("buildings", 0), ("seed", -1), ("days", 99_999_999)],
 )

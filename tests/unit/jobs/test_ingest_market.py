@@ -93,6 +93,7 @@ def test_no_two_bars_have_one_id(local_lake: Lake) -> None:
         ({"low": "104"}, "open:below_another; close:below_another"),
         ({"close": "1.0000001"}, "close:too_precise"),
         ({"timestamp": "yesterday"}, "bar_close_us:not_a_timestamp"),
+        ({"timestamp": "2024-02-01 01:00:00"}, "bar_close_us:off_grid"),
         ({"high": "", "low": "x"}, "high:null; low:not_a_number"),
     ],
 )

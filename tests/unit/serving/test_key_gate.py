@@ -131,6 +131,8 @@ def test_all_that_the_documentation_page_loads_is_open() -> None:
         ("POST", "/v1/fraud/predict", Scope.PREDICT),
         ("POST", "/v1/fraud/predict/batch", Scope.PREDICT),
         ("POST", "/v1/nobody/explain", Scope.PREDICT),
+        ("GET", "/v1/nobody/random", Scope.PREDICT),
+        ("POST", "/v1/nobody/random", Scope.READ),
         ("POST", "/v1/fraud/features", Scope.READ),
         ("GET", "/v1/models", Scope.READ),
         ("GET", "/metrics", Scope.READ),

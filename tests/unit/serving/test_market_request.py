@@ -150,8 +150,15 @@ def test_what_is_wrong_with_a_candle_is_told_by_field(
 def test_the_bounds_of_a_candles_time_are_those_of_ingestion() -> None:
     column = next(column for column in SPEC.columns if column.name == "bar_close_us")
     assert (column.minimum, column.maximum) == (0, YEAR_2100_US - 1)
-    for begins in ("1969-12-31T20:00:00Z", "2099-12-31T19:59:59.999999Z"):
+    for begins in ("1969-12-31T20:00:00Z", "2099-12-31T16:00:00Z"):
         assert request(candle=CANDLE | {"open_time": begins}).candle is not None
+
+
+@pytest.mark.parametrize("begins", ["2024-01-31T21:00:00Z", "2024-01-31T20:00:00.000001Z"])
+def test_a_candle_of_another_interval_is_refused(begins: str) -> None:
+    with pytest.raises(ValidationError, match="open_time is no beginning of 4h"):
+        request(candle=CANDLE | {"open_time": begins})
+    assert ingested(CANDLE | {"open_time": begins}) is None
 
 
 @pytest.mark.parametrize("missing", CANDLE)

@@ -77,8 +77,15 @@ def scored(target: Target, outputs: Sequence[Sequence[float]]) -> Scored:
             Estimate,
             [{"value": 2.0, "low": 1.0, "high": 4.0, "coverage": 0.75}],
         ),
+        (
+            QuantileTarget((0.05, 0.5, 0.95)),
+            (),
+            [[1.0, 2.0, 4.0]],
+            Estimate,
+            [{"value": 2.0, "low": 1.0, "high": 4.0, "coverage": 0.9}],
+        ),
     ],
-    ids=["two classes", "three classes", "quantiles"],
+    ids=["two classes", "three classes", "quantiles", "nine tenths"],
 )
 def test_an_answer_says_what_its_model_predicts(
     target: Target,

@@ -198,5 +198,9 @@ def test_the_examples_of_the_schema_are_a_request() -> None:
     shown = {name: told["examples"][0] for name, told in properties.items() if "examples" in told}
     assert request(**shown).locality == TOWN
     for name, limits in ATTRIBUTES.items():
-        assert f"{limits.minimum:,} to {limits.maximum:,}" in properties[name]["description"]
+        told = properties[name]
+        number = told if limits.required else told["anyOf"][0]
+        assert (number["minimum"], number["maximum"]) == (limits.minimum, limits.maximum)
+        assert told["description"]
+    assert properties["park_m"]["description"] == "Park, in metres; null where it is not stated."
     assert set(PropertyEstimate.model_fields) >= {"listing_id", "value", "low", "high", "coverage"}
