@@ -1,6 +1,7 @@
 # Lockstep: two commands to start with are `make demo` and `make test`.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint types imports check format bench ui mlflow serve spark-jars clean
+.PHONY: help setup demo test lint types imports check format bench ui mlflow serve spark-jars \
+	airflow-env unit contract integration dags manifests docs images up down smoke clean
 
 PYTHON ?= python3
 UV := .uv/bin/uv
@@ -10,7 +11,7 @@ export UV_PYTHON_DOWNLOADS = never
 ONLY ?=
 
 help: ## show this list
-	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
+	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
 
 setup: $(VENV)/.synced ## make the environment from uv.lock
 $(VENV)/.synced: uv.lock pyproject.toml lockstep/contract/_trees.c lockstep/stores/_vectors.c
@@ -23,6 +24,24 @@ demo: setup ## raw transactions to a served fraud score, and the proof
 
 test: setup check ## linters, types, import contracts, then all tests
 	$(RUN)/python -m pytest --numprocesses=auto --maxprocesses=4 --dist=loadfile
+
+# The parts of `make test`, for continuous integration, which runs them beside each other.
+PYTEST := $(RUN)/python -m pytest --numprocesses=auto --maxprocesses=4 --dist=loadfile
+unit: setup ## tests of single parts, and doctests
+	$(PYTEST) tests/unit tests/conformance lockstep feature_repo training serving
+contract: setup ## one suite over every backend
+	$(PYTEST) tests/contract
+integration: setup ## tests with real servers
+	$(PYTEST) tests/integration
+dags: setup ## Airflow's DAGs, in Airflow's own environment
+	$(PYTEST) tests/ops/airflow
+manifests: setup ## images, compose, Kubernetes, monitoring and workflows, by their own tools
+	$(PYTEST) tests/ops --ignore=tests/ops/airflow
+docs: setup ## the commands that the documentation tells
+	$(PYTEST) tests/docs
+
+airflow-env: setup ## Airflow's own environment, .airflow-venv
+	@airflow/make-environment
 
 check: lint types imports ## everything that needs no test run
 lint: setup
@@ -61,6 +80,20 @@ $(JARS)/.verified: $(POM)/pom.xml $(POM)/SHA256SUMS
 		dependency:copy-dependencies -DoutputDirectory=$(CURDIR)/$(JARS)
 	@cd $(JARS) && sha256sum --check --quiet --strict $(CURDIR)/$(POM)/SHA256SUMS
 	@touch $@
+
+# PROFILES=ui,airflow starts more than the default; docs/compose.md has them all.
+PROFILES ?=
+export LOCKSTEP_VERSION ?= $(shell sed -n 's/^version = "\(.*\)"/\1/p' pyproject.toml)
+COMPOSE := docker compose --file compose/compose.yaml
+images: ## build the images lockstep-api, lockstep-jobs and lockstep-airflow (needs Docker)
+	$(COMPOSE) --profile '*' build
+up: setup ## the whole platform in containers; PROFILES=ui,airflow for more (needs Docker)
+	@compose/make-secrets
+	COMPOSE_PROFILES=$(PROFILES) $(COMPOSE) up --build --detach --wait
+down: ## stop the containers; VOLUMES=1 deletes their data too
+	$(COMPOSE) --profile '*' down $(if $(VOLUMES),--volumes)
+smoke: setup ## the demo against what `make up` started
+	@compose/smoke
 
 clean: ## forget the data, not the environment
 	@test ! -x $(RUN)/lockstep || $(RUN)/lockstep redis stop || true

@@ -12,6 +12,7 @@ from feast import Entity, FeatureService, FeatureView, OnDemandFeatureView
 
 from feature_repo import definitions
 from lockstep.errors import LockstepError
+from lockstep.use_cases import load_use_case
 
 FeastObject: TypeAlias = Entity | FeatureView | OnDemandFeatureView | FeatureService
 
@@ -45,6 +46,18 @@ def feast_objects(use_case: str | None = None) -> dict[str, FeastObject]:
                     raise DiscoveryError.same_name(value.name, (home, module.__name__))
             found[name] = value
     return dict(sorted(found.items()))
+
+
+def feature_views(use_case: str) -> list[FeatureView]:
+    """The views of a use case that are materialised, by name; its profiles' too.
+
+    Raises:
+        UseCaseError: there is no such use case.
+    """
+    load_use_case("feature_repo.windows", use_case, entry="WINDOW_SPECS")
+    found = feast_objects(use_case).values()
+    # An on-demand view is none of Feast's FeatureView.
+    return sorted((v for v in found if isinstance(v, FeatureView)), key=lambda view: view.name)
 
 
 def _modules(use_case: str | None) -> Iterator[ModuleType]:

@@ -37,7 +37,7 @@ def load_use_case(package: str, name: str, *, entry: str) -> ModuleType:
         module = importlib.import_module(f"{package}.{name}")
         if hasattr(module, entry):
             return module
-    raise UseCaseError.unknown(name, _use_cases(package, names, entry))
+    raise UseCaseError.unknown(name, use_cases(package, entry=entry))
 
 
 def use_case_names(package: str) -> list[str]:
@@ -46,5 +46,7 @@ def use_case_names(package: str) -> list[str]:
     return [module.name for module in pkgutil.iter_modules(paths)]
 
 
-def _use_cases(package: str, names: list[str], entry: str) -> list[str]:
+def use_cases(package: str, *, entry: str) -> list[str]:
+    """The modules of a package that define `entry`; imports them all."""
+    names = use_case_names(package)
     return [n for n in names if hasattr(importlib.import_module(f"{package}.{n}"), entry)]

@@ -43,6 +43,18 @@ class NotReadyError(ServingError):
         )
 
 
+class LogDayError(ServingError):
+    """A day of the feature log that cannot be one object."""
+
+    @classmethod
+    def other_types(cls, address: str, cause: Exception) -> LogDayError:
+        first_line = str(cause).splitlines()[0]
+        return cls(
+            f"the objects of {address} do not fit together ({first_line})",
+            next_step="move those of the older columns elsewhere; nothing was changed",
+        )
+
+
 class DefinitionsError(ServingError):
     """Installed definitions that do not fit together, or do not fit the model."""
 

@@ -24,7 +24,11 @@ _OPEN = frozenset(
 )
 _OPEN_FOLDERS = ("/static-offline-docs/", "/console/")
 _RELOAD = "/v1/models/reload"
-_PREDICT = re.compile(r"(?:POST /v1/[^/]+/(?:predict|predict/batch|explain)|GET /v1/[^/]+/random)")
+# By method.
+_PREDICT = {
+    "POST": re.compile(r"/v1/[^/]+/(?:predict|predict/batch|explain)"),
+    "GET": re.compile(r"/v1/[^/]+/random"),
+}
 
 _log = structlog.get_logger("serving.audit")
 
@@ -43,9 +47,8 @@ def default_scopes(method: str, path: str) -> Scope | None:
         return None
     if method == "POST" and path == _RELOAD:
         return Scope.ADMIN
-    if _PREDICT.fullmatch(f"{method} {path}"):
-        return Scope.PREDICT
-    return Scope.READ
+    predict = _PREDICT.get(method)
+    return Scope.PREDICT if predict and predict.fullmatch(path) else Scope.READ
 
 
 class KeyGate:

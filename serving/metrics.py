@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter as Counted
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from functools import partial
 
@@ -85,6 +85,20 @@ class Metrics:
             registry=registry,
             multiprocess_mode="livemax",
         )
+        self._refused = Gauge(
+            "lockstep_models_refused",
+            "Versions with an alias that may not serve: GET /v1/models says why.",
+            ["use_case"],
+            registry=registry,
+            multiprocess_mode="livemax",
+        )
+        self._limit = Gauge(
+            "lockstep_decision_share_limit",
+            "The share of a decision above which something is wrong, as the use case declares it.",
+            ["use_case", "decision"],
+            registry=registry,
+            multiprocess_mode="livemax",
+        )
         self.batch_rows = histogram(
             "lockstep_batch_rows", "Requests that were scored together.", ["use_case"], _ROWS
         )
@@ -97,6 +111,15 @@ class Metrics:
         self._loaded: dict[tuple[str, str], tuple[str, ...]] = {}
         self._batches: list[tuple[str, str, Scored, Sequence[str | None]]] = []
         self._seconds: dict[str, list[tuple[float, float]]] = {}
+
+    def declare(self, use_case: str, decision_limits: Mapping[str, float]) -> None:
+        """Shows what the use case declares, so that alerts need no number of their own."""
+        for decision, share in decision_limits.items():
+            self._limit.labels(use_case, decision).set(share)
+
+    def refused(self, use_case: str, versions: int) -> None:
+        """Says how many versions are refused now."""
+        self._refused.labels(use_case).set(versions)
 
     def timed(self, use_case: str) -> Timer:
         """Takes the seconds of Redis and those of the model of one batch."""

@@ -21,6 +21,8 @@ _GRACE_SECONDS = 30.0
 
 # Told the alias, and the scorer that has it now; None where none has it any more.
 OnSwap = Callable[[str, Scorer | None], None]
+# Told what the fetcher decided, whether that changes what serves or not.
+OnState = Callable[[CacheState], None]
 
 
 @dataclass(frozen=True)
@@ -45,12 +47,14 @@ class ModelStore:
         make: Callable[[RegisteredModel, ServicePlan], Scorer],
         *,
         on_swap: OnSwap = lambda alias, scorer: None,
+        on_state: OnState = lambda state: None,
     ) -> None:
         self.state = CacheState()
         self._cache = cache
         self._services = services
         self._make = make
         self._on_swap = on_swap
+        self._on_state = on_state
         self._stamp: object = object()
         self._serving: Serving | None = None
         self._loaded: dict[Cached, Scorer] = {}
@@ -91,6 +95,7 @@ class ModelStore:
         if stamp == self._stamp:
             return
         self._stamp, self.state = stamp, self._cache.state()
+        self._on_state(self.state)
         champion = await self._scorer("champion", self.state.champion)
         if champion is None:
             self._why_not = self._reason()

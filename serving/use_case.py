@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 from lockstep.contract.scored_events import ScoredEvents
@@ -17,7 +17,8 @@ class UseCase:
 
     `own_fields(request)` gives the fields that `prediction` has beyond the common ones.
     The module of definitions has the same name. `windows` are what a row that a request brings
-    is put into; none where requests bring none.
+    is put into; none where requests bring none. `decision_limits` are shares, from 0 to 1: a larger
+    one of that decision over some time is alerted on.
     """
 
     name: str
@@ -27,3 +28,4 @@ class UseCase:
     prediction: type[Answer]
     own_fields: Callable[[Any], dict[str, Any]]
     windows: tuple[WindowSpec, ...] = ()
+    decision_limits: Mapping[str, float] = field(default_factory=dict)

@@ -8,9 +8,9 @@ import random
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime
+from functools import partial
 
 import msgspec
-import structlog
 
 from lockstep.contract.clock import Clock
 from lockstep.contract.registered_model import RegisteredModel
@@ -35,12 +35,10 @@ from serving.rows import Asked, Scored
 from serving.schemas import PredictRequest
 from serving.scorer import Scorer
 from serving.settings import ServingSettings
+from serving.shadows import Shadows
 from serving.use_case import UseCase
 
-_log = structlog.get_logger(__name__)
-
 _ID_BYTES = 16
-_MOST_SHADOW_ROWS = 2_000
 
 
 class UseCaseService:
@@ -69,7 +67,14 @@ class UseCaseService:
         self._breaker = breaker
         self._log = log
         self.cache = ModelCache.under(settings.models_dir, use_case.name)
-        self.models = ModelStore(self.cache, services, self._scorer, on_swap=self._swapped)
+        self.models = ModelStore(
+            self.cache,
+            services,
+            self._scorer,
+            on_swap=self._swapped,
+            on_state=lambda state: metrics.refused(use_case.name, len(state.refused)),
+        )
+        metrics.declare(use_case.name, use_case.decision_limits)
         self._batches = Batches(
             use_case.request, self._answered_rows, most_rows=settings.max_batch_rows
         )
@@ -79,7 +84,10 @@ class UseCaseService:
             gather_seconds=settings.gather_seconds,
             on_batch=metrics.batch_rows.labels(use_case.name).observe,
         )
-        self._shadows: dict[asyncio.Task[None], int] = {}
+        self._shadows = Shadows(
+            partial(self._observe, "challenger"),
+            on_skipped=lambda rows: metrics.shadow_skipped.labels(use_case.name).inc(rows),
+        )
 
     async def predict(self, body: bytes) -> bytes:
         """The document of one prediction, for one request.
@@ -201,8 +209,7 @@ class UseCaseService:
 
     async def close(self) -> None:
         """Ends what runs in the background."""
-        for shadow in self._shadows:
-            shadow.cancel()
+        self._shadows.close()
         await self.models.close()
 
     def _asking_of(self, body: bytes) -> Asking:
@@ -242,27 +249,8 @@ class UseCaseService:
             scored = await serving.champion.score(asked)
         self._observe("champion", serving.champion, askings, asked, scored)
         if serving.challenger is not None:
-            self._shadow_score(serving.challenger, askings, asked)
+            self._shadows.score(serving.challenger, askings, asked)
         return scored
-
-    def _shadow_score(self, challenger: Scorer, askings: Sequence[Asking], asked: Asked) -> None:
-        """Scores the same rows with the challenger, beside the answer; not too many at a time."""
-        waiting = sum(self._shadows.values())
-        if waiting and waiting + len(askings) > _MOST_SHADOW_ROWS:
-            self._metrics.shadow_skipped.labels(self.use_case.name).inc(len(askings))
-            return
-
-        async def score() -> None:
-            try:
-                scored = await challenger.score(asked)
-            except Exception as error:  # noqa: BLE001  nobody waits for it, and the answer is out
-                _log.warning("challenger not scored", why=f"{type(error).__name__}: {error}")
-                return
-            self._observe("challenger", challenger, askings, asked, scored)
-
-        shadow = asyncio.create_task(score())
-        self._shadows[shadow] = len(askings)
-        shadow.add_done_callback(self._shadows.pop)
 
     def _observe(
         self, alias: str, scorer: Scorer, askings: Sequence[Asking], asked: Asked, scored: Scored

@@ -29,6 +29,10 @@ for _name in ("HOME", "LAKE", "MLFLOW_ARTIFACTS", "MLFLOW_URI", "PROJECT_DIR"):
     os.environ.pop(f"LOCKSTEP_{_name}", None)
 os.environ.pop("REDIS_URL", None)
 
+# A JVM that lives for a test does not pay for compiling well and collecting in parallel: without
+# this, test_join_engines took 59 s of CPU instead of 31.
+os.environ.setdefault("SPARK_SUBMIT_OPTS", "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC")
+
 # Timing is never asserted in tests, so hypothesis must not do it either.
 settings.register_profile("lockstep", deadline=None)
 settings.load_profile("lockstep")

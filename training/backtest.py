@@ -27,10 +27,9 @@ from training.leak import assert_fit_is_earlier
 from training.protocol import HANDBOOK, Fold, Protocol
 from training.run import labelled_rows, scored_by
 from training.scored_rows import ScoredRows
-from training.search import Search, with_values
-from training.trial_log import TrialLog
+from training.search import Search
 from training.use_case import LABEL_KNOWN_AT, UseCase
-from training.validation import TrialFit, Validation
+from training.validation import Validation
 
 if TYPE_CHECKING:
     from feast import FeatureStore
@@ -72,12 +71,7 @@ class Backtest:
         """Parameters by a search on the folds before; `parameters` where it has no trials."""
 
         def chosen(before: Validation) -> FitParameters:
-            if not search.trials:
-                return parameters
-            fitting = TrialFit(before, parameters)
-            log = TrialLog.in_memory()
-            best = search.run(self.use_case.task, fitting.evaluate, log, lambda *_: None)
-            return with_values(parameters, best.values)
+            return before.searched(search, parameters) if search.trials else parameters
 
         return chosen
 

@@ -10,6 +10,17 @@ from typing import Any
 from lockstep.errors import LockstepError
 
 
+class AlreadyTrainedError(LockstepError):
+    """A model that the registry has: the same rows, features and options."""
+
+    @classmethod
+    def as_version(cls, name: str, version: int) -> AlreadyTrainedError:
+        return cls(
+            f"version {version} of {name!r} was made of the same rows, features and options",
+            next_step="leave --once out to fit it again",
+        )
+
+
 class TrainingError(LockstepError):
     """Data, definitions or a registry from which no model can come."""
 
@@ -109,13 +120,6 @@ class PromotionError(LockstepError):
     """A promotion that could not be decided; the aliases are what they were."""
 
     @classmethod
-    def no_version(cls, name: str, what: str) -> PromotionError:
-        return cls(
-            f"the registry has no {what} of model {name!r}",
-            next_step=f"run `lockstep train {name}`, or name one with --version",
-        )
-
-    @classmethod
     def under_way(cls, name: str, since: str) -> PromotionError:
         return cls(
             f"another promotion of model {name!r} is under way since {since}",
@@ -135,6 +139,17 @@ class PromotionError(LockstepError):
             f"version {version} of model {name!r} knew labels up to {known_by}, but the days to "
             f"compare on begin at {start}",
             next_step="ingest later verdicts, or use fewer --test-days",
+        )
+
+
+class AlreadyChampionError(PromotionError):
+    """There is nothing to compare: what is to be promoted is the champion."""
+
+    @classmethod
+    def version(cls, name: str, version: int) -> AlreadyChampionError:
+        return cls(
+            f"version {version} of model {name!r} is the champion already",
+            next_step=f"run `lockstep train {name}`, or name another one with --version",
         )
 
 

@@ -76,11 +76,9 @@ def against_momentum(scored: ScoredRows) -> Mapping[str, DailyShare]:
     if MOMENTUM not in rows.columns:
         return {}
     rise = rows.get_column(MOMENTUM).cast(pl.Float64).fill_null(0.0).to_numpy()
-    earnings = task.earnings(rows)
-    every = np.arange(rows.height)
-    rule = earnings[every, np.select([rise > 0, rise < 0], [1, 2], 0)]
+    rule = task.earned_by(rows, np.select([rise > 0, rise < 0], [1, 2], 0))
+    gained = task.earned_by(rows, scored.decided)
     count = scored.days.sums(np.ones(rows.height))
-    gained = earnings[every, scored.decided]
     return {
         "momentum_earned_per_row": DailyShare(scored.days.sums(rule), count),
         "earned_over_momentum_per_row": DailyShare(scored.days.sums(gained - rule), count),

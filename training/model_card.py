@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import io
-import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 from html import escape
@@ -12,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from lockstep.contract.predictor import Predictor
 from training.bootstrap import LEVEL
+from training.digits import in_digits
 from training.scored_rows import ScoredRows, Slice
 
 if TYPE_CHECKING:
@@ -19,8 +19,6 @@ if TYPE_CHECKING:
 
     from training.register import Evidence
 
-# From here on digits after the point say nothing.
-_LARGE = 10_000
 _STYLE = """
 body { font: 15px/1.5 system-ui, sans-serif; max-width: 60rem; margin: 2rem auto; padding: 0 1rem }
 table { border-collapse: collapse; margin: 1rem 0 }
@@ -108,11 +106,8 @@ def _table(rows: Iterable[Iterable[Any]], *, head: Sequence[str] = ()) -> str:
 
 
 def _cell(value: Any) -> str:
-    if isinstance(value, float):
-        digits = 4 if abs(value) < _LARGE else 0
-        return f"<td class='n'>{'-' if math.isnan(value) else f'{value:,.{digits}f}'}</td>"
-    if isinstance(value, int):
-        return f"<td class='n'>{value:,}</td>"
+    if isinstance(value, float | int):
+        return f"<td class='n'>{in_digits(value)}</td>"
     return f"<td>{'-' if value is None else escape(str(value))}</td>"
 
 

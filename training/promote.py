@@ -19,7 +19,7 @@ from lockstep.contract.registered_model import RegisteredModel, load_model
 from lockstep.settings import Settings
 from lockstep.windows.spec import EVENT_TIMESTAMP
 from training.dataset import join_features
-from training.errors import PromotionError, TrainingError
+from training.errors import AlreadyChampionError, PromotionError, TrainingError
 from training.promotion import Decision, PromotionRules, decide
 from training.promotion_lock import promotion_lock
 from training.run import Progress, labelled_rows, scored_by
@@ -75,7 +75,8 @@ def promote(
     """Compares, decides, keeps the evidence, and moves the alias where all rules hold.
 
     Raises:
-        PromotionError: there is nothing to compare, or another promotion is under way.
+        AlreadyChampionError: there is nothing to compare.
+        PromotionError: a model knew the days to compare on, or another promotion is under way.
         LockstepError: data, definitions or the registry do not allow it. The champion is
             then what it was.
     """
@@ -85,7 +86,7 @@ def promote(
         champion = _champion(client, uri, name)
         challenger = load_model(uri, name, version=options.version, alias=CHALLENGER)
         if champion is not None and champion.version == challenger.version:
-            raise PromotionError.no_version(name, "other version than the champion's")
+            raise AlreadyChampionError.version(name, challenger.version)
         both = (challenger,) if champion is None else (champion, challenger)
         progress("reading labels", 0.1)
         rows = later_rows(

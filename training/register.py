@@ -19,6 +19,7 @@ from lockstep.contract.targets import ClassTarget
 from lockstep.settings import Settings
 from training.bootstrap import Interval
 from training.dataset import Dataset
+from training.errors import AlreadyTrainedError
 from training.model_card import model_card
 from training.plots import figures
 from training.promotion import Check
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
 
 _ARTIFACTS = "mlartifacts"
 _MODEL = "model"
+_RECIPE = "recipe"
 _SERVERS = ("http://", "https://")
 _TAKEN = "RESOURCE_ALREADY_EXISTS"
 # What MLflow makes of a unique key that its database refuses.
@@ -47,7 +49,8 @@ _REQUIREMENTS = ("catboost", "numpy")
 class Evidence:
     """What is recorded beside the model; one that misses a floor is no champion by being first.
 
-    `requests` are bodies that the API takes, of rows of the test.
+    `requests` are bodies that the API takes, of rows of the test. `recipe` is a hash of all that
+    the model was made of.
     """
 
     params: Mapping[str, Any]
@@ -59,6 +62,7 @@ class Evidence:
     trials: Sequence[Trial]
     selection: Selection | None
     warnings: Sequence[str]
+    recipe: str
 
 
 @dataclass(frozen=True)
@@ -82,6 +86,25 @@ def check_registry(settings: Settings) -> None:
             client.search_registered_models(max_results=1)
 
 
+def assert_new(settings: Settings, name: str, recipe: str) -> None:
+    """Returns where no version of the model was made of the same.
+
+    Raises:
+        AlreadyTrainedError: one was; it is the challenger now unless a later one is.
+        RegistryError: MLflow does not answer.
+    """
+    with model_registry(settings.tracking_uri) as client:
+        wanted = f"name = '{name}' and tags.{_RECIPE} = '{recipe}'"
+        versions = [int(found.version) for found in client.search_model_versions(wanted)]
+        if not versions:
+            return
+        (model,) = _found(client, name)
+        # Whoever registered it may have been ended before it got its alias.
+        if max(versions) > int(model.aliases.get(CHALLENGER, 0)):
+            client.set_registered_model_alias(name, CHALLENGER, str(max(versions)))
+    raise AlreadyTrainedError.as_version(name, max(versions))
+
+
 def register(
     settings: Settings,
     predictor: Predictor,
@@ -101,7 +124,8 @@ def register(
         experiment_id = _experiment_id(client, settings, name)
         run_id, model_uri = _log_run(settings, experiment_id, predictor, example, scored, evidence)
         missed = [check for check in evidence.floors if not check.holds]
-        return _make_challenger(client, name, run_id, model_uri, missed)
+        tags = {_RECIPE: evidence.recipe}
+        return _make_challenger(client, name, run_id, model_uri, missed, tags)
 
 
 def _experiment_id(client: MlflowClient, settings: Settings, name: str) -> str:
@@ -244,13 +268,22 @@ def _signature(predictor: Predictor) -> ModelSignature:
 
 
 def _make_challenger(
-    client: MlflowClient, name: str, run_id: str, model_uri: str, missed: Sequence[Check]
+    client: MlflowClient,
+    name: str,
+    run_id: str,
+    model_uri: str,
+    missed: Sequence[Check],
+    tags: dict[str, str],
 ) -> Registered:
     with _alone_if_first(client, name):
         is_first = not _has_champion(client, name) and not missed
         if not _found(client, name):
             client.create_registered_model(name)
-        created = client.create_model_version(name, source=model_uri, run_id=run_id)
+        # A server takes no model's own address for a source unless it is told whose it is.
+        model_id = model_uri.removeprefix("models:/")
+        created = client.create_model_version(
+            name, source=model_uri, run_id=run_id, model_id=model_id, tags=tags
+        )
         client.set_registered_model_alias(name, CHALLENGER, created.version)
         if missed:
             found = "; ".join(f"{check.name}: {check.found}" for check in missed)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
@@ -18,13 +20,13 @@ from lockstep.use_cases import load_use_case
 from training.bootstrap import Interval
 from training.dataset import Dataset, join_features
 from training.errors import TrainingError
-from training.fit import FitParameters, OnTree, fit
+from training.fit import FitParameters, OnTree
 from training.leak import assert_no_leak
 from training.promotion import Check, floor_checks
-from training.register import Evidence, Registered, check_registry, register
+from training.register import Evidence, Registered, assert_new, check_registry, register
 from training.scored_rows import ScoredRows
 from training.search import Search, with_values
-from training.selection import by_permutation
+from training.selection import fit_selected
 from training.split import Split, SplitPlan, plan_split
 from training.split_rules import SplitRules
 from training.tasks.task import Task
@@ -49,7 +51,8 @@ class TrainingOptions:
 
     `search` looks for parameters first, and keeps its trials in `search_log`; on Spark with
     so many `spark_trials` at once, if any. With `select_above` a second fit has only the
-    features that, shuffled on the validation fold, lose more worth than that.
+    features that, shuffled on the validation fold, lose more worth than that. With `once` the
+    same rows are not fitted again by the same options.
     """
 
     as_of: datetime | None = None
@@ -59,6 +62,7 @@ class TrainingOptions:
     search_log: Path | None = None
     spark_trials: int = 0
     select_above: float | None = None
+    once: bool = False
 
 
 @dataclass(frozen=True)
@@ -85,6 +89,7 @@ def train(
     """The result of fitting, judging and registering a model of `use_case`.
 
     Raises:
+        AlreadyTrainedError: with `once`, the registry has the model already.
         LockstepError: the data, the definitions or the registry do not allow it; then the
             registry's champion is what it was.
     """
@@ -95,26 +100,20 @@ def train(
     plan = plan_split(rows, task, options.split)
     split, dataset = _join(store, use_case, plan, rows, progress)
     assert_no_leak(split, row_id=use_case.row_id, as_of=as_of)
+    recipe = _recipe(dataset, options)
+    if options.once:
+        assert_new(settings, use_case.name, recipe)
     parameters, trials = _searched(settings, use_case, split, dataset, options, progress)
-
-    def fitted(feature_order: tuple[str, ...]) -> Predictor:
-        return fit(
-            split,
-            use_case=use_case,
-            feature_order=feature_order,
-            fingerprint=dataset.fingerprint,
-            as_of=as_of,
-            parameters=parameters,
-            on_tree=_tree_progress(progress, task, parameters),
-        )
-
-    predictor, selection = fitted(dataset.feature_order), None
-    if options.select_above is not None:
-        seed = options.parameters.seed
-        selection = by_permutation(
-            predictor, split.validation, task, least=options.select_above, seed=seed
-        )
-        predictor = fitted(selection.kept)
+    predictor, selection = fit_selected(
+        split,
+        dataset,
+        use_case=use_case,
+        as_of=as_of,
+        parameters=parameters,
+        above=options.select_above,
+        seed=options.parameters.seed,
+        on_tree=_tree_progress(progress, task, parameters),
+    )
     progress("evaluating", 0.8)
     scored = scored_by(predictor, split.test, use_case)
     metrics = scored.intervals(seed=options.parameters.seed)
@@ -130,6 +129,7 @@ def train(
         trials=trials,
         selection=selection,
         warnings=warnings,
+        recipe=recipe,
     )
     registered = register(settings, predictor, split.train.head(_EXAMPLE_ROWS), scored, evidence)
     return TrainingResult(
@@ -142,6 +142,19 @@ def train(
         evidence.floors,
         warnings,
     )
+
+
+def _recipe(dataset: Dataset, options: TrainingOptions) -> str:
+    """A hash of all that a model is made of: rows, features and options."""
+    told = {
+        "rows": dataset.receipt["content_hash"],
+        "fingerprint": dataset.fingerprint,
+        "split": asdict(options.split),
+        "parameters": asdict(options.parameters),
+        "search": asdict(options.search) if options.search else None,
+        "select_above": options.select_above,
+    }
+    return hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()
 
 
 def scored_by(predictor: Predictor, rows: pl.DataFrame, use_case: UseCase) -> ScoredRows:
@@ -208,25 +221,25 @@ def _searched(
     }
     path = settings.home_dir / "search" / f"{use_case.name}.jsonl"
     log = TrialLog(options.search_log or path, told)
-    task, folds = use_case.task, [(split.train, split.validation)]
-    validation = Validation.of(task, folds, dataset.feature_order)
-    fitting = TrialFit(validation, options.parameters)
+    validation = Validation.of_split(use_case.task, split, dataset.feature_order)
 
     def on_trial(trial: Trial, best: Trial) -> None:
         done = trial.number + 1
-        name = _in_words(task)
+        name = _in_words(use_case.task)
         what = f"trial {done} of {search.trials}, best {name} {best.score:.4f}"
         progress(what, 0.15 + 0.35 * done / search.trials)
 
     if options.spark_trials:
         from training.spark_search import search_on_spark
 
+        fitting = TrialFit(validation, options.parameters)
         best = search_on_spark(
             search, fitting, log, lake=Lake.at(settings.lake), parallelism=options.spark_trials
         )
+        parameters = with_values(options.parameters, best.values)
     else:
-        best = search.run(task, fitting.evaluate, log, on_trial)
-    return with_values(options.parameters, best.values), log.trials[: search.trials]
+        parameters = validation.searched(search, options.parameters, log, on_trial)
+    return parameters, log.trials[: search.trials]
 
 
 def _tree_progress(progress: Progress, task: Task, parameters: FitParameters) -> OnTree:

@@ -4,14 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
+from functools import partial
 
 import numpy as np
 import polars as pl
 
 from lockstep.contract.predictor import Predictor
-from training.fit import matrix
+from training.dataset import Dataset
+from training.fit import FitParameters, OnTree, fit, matrix
 from training.operating_points import Floats
+from training.split import Split
 from training.tasks.task import Task
+from training.use_case import UseCase
 
 REPEATS = 3
 
@@ -58,3 +63,36 @@ def by_permutation(
             found.append(whole - worth(shuffled))
         losses[name] = float(np.mean(found))
     return Selection(losses, least)
+
+
+def fit_selected(
+    split: Split,
+    dataset: Dataset,
+    *,
+    use_case: UseCase,
+    as_of: datetime,
+    parameters: FitParameters,
+    above: float | None,
+    on_tree: OnTree,
+    seed: int = 0,
+) -> tuple[Predictor, Selection | None]:
+    """The predictor with all features of the dataset, the folds of which are `split`.
+
+    With `above` one is fitted after it with the features that lose more when they are shuffled
+    on the validation fold, from `seed`; the selection comes with it.
+    """
+    fitted = partial(
+        fit,
+        split,
+        use_case=use_case,
+        fingerprint=dataset.fingerprint,
+        as_of=as_of,
+        parameters=parameters,
+        on_tree=on_tree,
+    )
+    predictor = fitted(feature_order=dataset.feature_order)
+    if above is None:
+        return predictor, None
+    task, fold = use_case.task, split.validation
+    selection = by_permutation(predictor, fold, task, least=above, seed=seed)
+    return fitted(feature_order=selection.kept), selection

@@ -31,7 +31,10 @@ class Split:
     known: pl.DataFrame
 
     def rows(self) -> pl.DataFrame:
-        """Each row that is needed, once: what was known, then the test."""
+        """Each row that features are joined onto, once: what was known, then the test.
+
+        Without a refit no fold needs what was kept out of `train`; it is among them all the same.
+        """
         return pl.concat([self.known, self.test])
 
     def folds(self) -> dict[str, pl.DataFrame]:

@@ -11,9 +11,10 @@ import polars as pl
 
 from training.fit import FitParameters, OnTree, boosted, matrix
 from training.operating_points import Floats
-from training.search import CHECKPOINT, Hopeless, with_values
+from training.search import CHECKPOINT, Hopeless, OnTrial, Search, with_values
+from training.split import Split
 from training.tasks.task import Task
-from training.trial_log import Trial
+from training.trial_log import Trial, TrialLog
 
 
 @dataclass(frozen=True)
@@ -65,6 +66,23 @@ class Validation:
             for fit, by in folds
         ]
         return cls(task, tuple(feature_order), tuple(parts))
+
+    @classmethod
+    def of_split(cls, task: Task, split: Split, feature_order: Sequence[str]) -> Validation:
+        """Of the one pair that a split has."""
+        return cls.of(task, [(split.train, split.validation)], feature_order)
+
+    def searched(
+        self,
+        search: Search,
+        parameters: FitParameters,
+        log: TrialLog | None = None,
+        on_trial: OnTrial = lambda trial, best: None,
+    ) -> FitParameters:
+        """`parameters` with those of the search's best trial on these folds; its log is `log`."""
+        fitting = TrialFit(self, parameters)
+        best = search.run(self.task, fitting.evaluate, log or TrialLog.in_memory(), on_trial)
+        return with_values(parameters, best.values)
 
     def judged(self, parameters: FitParameters, on_tree: OnTree) -> Judged:
         """Fits every fold; the number of trees is where the mean of their curves is highest.

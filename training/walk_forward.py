@@ -19,17 +19,16 @@ from lockstep.settings import Settings
 from lockstep.windows.spec import EVENT_TIMESTAMP
 from training.dataset import Dataset, join_features
 from training.errors import TrainingError
-from training.fit import FitParameters, fit
+from training.fit import FitParameters
 from training.leak import assert_no_leak
 from training.run import labelled_rows, scored_by
 from training.scored_rows import ScoredRows
-from training.search import Search, with_values
-from training.selection import by_permutation
+from training.search import Search
+from training.selection import fit_selected
 from training.split import Split, plan_split
 from training.split_rules import SplitRules
-from training.trial_log import TrialLog
 from training.use_case import UseCase
-from training.validation import TrialFit, Validation
+from training.validation import Validation
 
 if TYPE_CHECKING:
     from feast import FeatureStore
@@ -126,25 +125,21 @@ class WalkForward:
         return plan_split(rows, self.use_case.task, options.split).split(rows)
 
     def _walked(self, split: Split, options: WalkOptions) -> WalkedFold:
-        names, parameters = self.dataset.feature_order, self._parameters(split, options)
-        predictor = self._fitted(split, names, parameters)
-        if options.select_above is not None:
-            kept = by_permutation(
-                predictor, split.validation, self.use_case.task, least=options.select_above
-            ).kept
-            predictor = self._fitted(split, kept, parameters)
-        return WalkedFold(predictor, split, scored_by(predictor, split.test, self.use_case))
-
-    def _fitted(self, split: Split, names: tuple[str, ...], parameters: FitParameters) -> Predictor:
-        return fit(
+        parameters = options.parameters
+        if options.search is not None:
+            task, names = self.use_case.task, self.dataset.feature_order
+            validation = Validation.of_split(task, split, names)
+            parameters = validation.searched(options.search, parameters)
+        predictor, _ = fit_selected(
             split,
+            self.dataset,
             use_case=self.use_case,
-            feature_order=names,
-            fingerprint=self.dataset.fingerprint,
             as_of=self.as_of,
             parameters=parameters,
+            above=options.select_above,
             on_tree=lambda done, best: True,
         )
+        return WalkedFold(predictor, split, scored_by(predictor, split.test, self.use_case))
 
     def _shuffled(self, split: Split, options: WalkOptions) -> Split:
         """Where it is asked for, each row with what is known afterwards of another one."""
@@ -157,15 +152,6 @@ class WalkForward:
             if name != "test"
         }
         return replace(split, **folds)
-
-    def _parameters(self, split: Split, options: WalkOptions) -> FitParameters:
-        if options.search is None:
-            return options.parameters
-        task, folds = self.use_case.task, [(split.train, split.validation)]
-        validation = Validation.of(task, folds, self.dataset.feature_order)
-        fitting = TrialFit(validation, options.parameters)
-        best = options.search.run(task, fitting.evaluate, TrialLog.in_memory(), lambda *_: None)
-        return with_values(options.parameters, best.values)
 
 
 def joined(parts: Sequence[ScoredRows]) -> ScoredRows:

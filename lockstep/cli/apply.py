@@ -24,10 +24,12 @@ def apply(
     from lockstep.cli.quiet import quiet_libraries
 
     quiet_libraries()
+    from feature_repo.store import check_variables
     from lockstep.settings import Settings
     from serving.live_models import LiveModelError, broken_models
 
     settings = Settings()
+    check_variables(settings)
     if broken := broken_models(settings):
         error = LiveModelError.edited(broken)
         if not force:

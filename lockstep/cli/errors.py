@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import datetime
+from datetime import date, datetime
 from pathlib import Path
 
 from pydantic import ValidationError
@@ -19,6 +19,13 @@ class UsageError(LockstepError):
         return cls(
             f"{option} {text!r} is not an instant",
             next_step="write it like 2018-08-08 or 2018-08-08T12:00:00Z",
+        )
+
+    @classmethod
+    def unfinished_day(cls, option: str, day: date, today: date) -> UsageError:
+        return cls(
+            f"{option} {day} takes days that are not over (it is {today} UTC)",
+            next_step=f"give {today} or an earlier day",
         )
 
     @classmethod

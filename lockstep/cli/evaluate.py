@@ -15,6 +15,9 @@ def evaluate(
     version: Annotated[
         int | None, typer.Option(min=1, help="Which version.", show_default="the champion")
     ] = None,
+    challenger: Annotated[
+        bool, typer.Option("--challenger", help="The challenger instead of the champion.")
+    ] = False,
     as_of: AsOf = None,
     test_days: TestDays = None,
 ) -> None:
@@ -27,17 +30,22 @@ def evaluate(
     from lockstep.cli.progress import progress_shown
     from lockstep.cli.quiet import quiet_libraries
 
+    if challenger and version is not None:
+        raise typer.BadParameter("it names another version", param_hint="--challenger")
     quiet_libraries()
     with progress_shown() as progress:
         progress("starting", 0.0)
         from feature_repo.store import open_feature_store
+        from lockstep.contract.model_artefact import CHALLENGER, CHAMPION
         from lockstep.contract.registered_model import load_model
         from lockstep.settings import Settings
+        from training.digits import in_digits
         from training.promote import later_rows, scored_as
         from training.use_case import load_use_case
 
         settings, chosen = Settings(), load_use_case(use_case)
-        model = load_model(settings.tracking_uri, chosen.name, version=version)
+        alias = CHALLENGER if challenger else CHAMPION
+        model = load_model(settings.tracking_uri, chosen.name, version=version, alias=alias)
         until = utc_instant(as_of, "--as-of") if as_of else None
         days = test_days or chosen.split.test_days
         rows = later_rows(settings, chosen, [model], test_days=days, as_of=until)
@@ -52,11 +60,6 @@ def evaluate(
         names = list(asdict(parts[0]))
         table = Table(*(name.replace("_", " ") for name in names))
         for part in parts:
-            table.add_row(*(_cell(getattr(part, name)) for name in names))
+            cells = (getattr(part, name) for name in names)
+            table.add_row(*(cell if isinstance(cell, str) else in_digits(cell) for cell in cells))
         console.print(table)
-
-
-def _cell(value: str | int | float) -> str:
-    if isinstance(value, str):
-        return value
-    return f"{value:,}" if isinstance(value, int) else f"{value:.4f}"

@@ -32,6 +32,9 @@ def ingest(
     engine: Annotated[
         Literal["local", "spark"], typer.Option(help="Spark is for what one machine cannot do.")
     ] = "local",
+    allow_empty: Annotated[
+        bool, typer.Option("--allow-empty", help="A source without a row is fine: it was quiet.")
+    ] = False,
 ) -> None:
     """Checks FILE and adds its rows to the lake; bad rows go to a side table with the reason.
 
@@ -41,6 +44,7 @@ def ingest(
 
     from lockstep.cli.own_options import called_with
     from lockstep.cli.progress import progress_shown
+    from lockstep.jobs.ingest.errors import EmptySourceError
     from lockstep.jobs.ingest.rejected import RejectedTable
     from lockstep.jobs.ingest.run import ingest as run
     from lockstep.jobs.ingest.source import source_key
@@ -53,14 +57,20 @@ def ingest(
     lake = Lake.at(Settings().lake)
     lake.preflight()
     with progress_shown() as progress:
-        receipt = run(
-            spec,
-            source,
-            lake=lake,
-            engine=_engine(engine, use_case, lake=lake, progress=progress),
-            max_rejected_share=max_rejected_share,
-            progress=progress,
-        )
+        try:
+            receipt = run(
+                spec,
+                source,
+                lake=lake,
+                engine=_engine(engine, use_case, lake=lake, progress=progress),
+                max_rejected_share=max_rejected_share,
+                progress=progress,
+            )
+        except EmptySourceError as error:
+            if not allow_empty:
+                raise
+            typer.echo(f"nothing to add: {error.problem}")
+            return
     Console().print(_summary(receipt))
     if receipt.rejected:
         folder = RejectedTable(lake, spec.rejected).folder(source_key(receipt.source_sha256))

@@ -15,15 +15,21 @@ from lockstep.cli import (
     compile,
     demo,
     evaluate,
+    exporter,
+    freshness,
     generate,
     ingest,
     keys,
     lake,
+    ledger,
+    log,
+    materialize,
     promote,
     redis,
     score,
     serve,
     train,
+    validate,
     walk_forward,
 )
 from lockstep.cli.errors import FileSystemError, SettingsError
@@ -40,6 +46,9 @@ app.command("generate", context_settings=ANY_OPTIONS)(generate.generate)
 app.command("ingest", context_settings=ANY_OPTIONS)(ingest.ingest)
 app.command("apply")(apply.apply)
 app.command("build")(build.build)
+app.command("validate")(validate.validate)
+app.command("materialize")(materialize.materialize)
+app.command("freshness")(freshness.freshness)
 app.command("train")(train.train)
 app.command("evaluate")(evaluate.evaluate)
 app.command("promote")(promote.promote)
@@ -48,8 +57,11 @@ app.command("walk-forward")(walk_forward.walk_forward)
 app.command("score")(score.score)
 app.command("compile")(compile.compile_definitions)
 app.command("serve")(serve.serve)
+app.command("exporter")(exporter.exporter)
 app.command("demo", context_settings=ANY_OPTIONS)(demo.demo)
 app.add_typer(lake.app, name="lake")
+app.add_typer(ledger.app, name="ledger")
+app.add_typer(log.app, name="log")
 app.add_typer(keys.app, name="keys")
 app.add_typer(redis.app, name="redis")
 

@@ -12,9 +12,6 @@ if TYPE_CHECKING:
 
     from training.bootstrap import Interval
 
-# From here on digits after the point say nothing.
-_LARGE = 10_000
-
 
 def metrics_table(title: str, **columns: Mapping[str, Interval]) -> Table:
     """A row a metric, a column for each mapping: the value, and its interval in brackets."""
@@ -31,8 +28,8 @@ def metrics_table(title: str, **columns: Mapping[str, Interval]) -> Table:
 
 def in_words(interval: Interval) -> str:
     """The value, and between which ends it is known."""
-    if math.isnan(interval.value):
-        return "-"
-    digits = 4 if abs(interval.value) < _LARGE else 0
-    value, low, high = (f"{number:,.{digits}f}" for number in astuple(interval))
-    return value if math.isnan(interval.low) else f"{value} [{low}, {high}]"
+    from training.digits import in_digits
+
+    value, low, high = (in_digits(number, like=interval.value) for number in astuple(interval))
+    is_known = not (math.isnan(interval.value) or math.isnan(interval.low))
+    return f"{value} [{low}, {high}]" if is_known else value

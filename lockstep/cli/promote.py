@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from lockstep.cli.train import AsOf, TestDays, UseCaseName, missed_floors
+from lockstep.cli.train import AsOf, TestDays, UseCaseName, tell_missed_floors
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -50,6 +50,7 @@ def promote(
     with progress_shown() as progress:
         progress("starting", 0.0)
         from feature_repo.store import open_feature_store
+        from training.errors import AlreadyChampionError
         from training.promote import PromoteOptions
         from training.promote import promote as run
         from training.promotion import PromotionRules, floor_checks
@@ -64,7 +65,11 @@ def promote(
             force=force,
         )
         store = open_feature_store(settings)
-        promotion = run(settings, store, chosen, options, progress)
+        try:
+            promotion = run(settings, store, chosen, options, progress)
+        except AlreadyChampionError as error:
+            typer.echo(f"nothing to do: {error.problem}")
+            return
     console, decision = Console(), promotion.decision
     first, last = (f"{day:%Y-%m-%d}" for day in promotion.days)
     columns = {
@@ -75,7 +80,7 @@ def promote(
     columns = {name: metrics for name, metrics in columns.items() if metrics}
     console.print(metrics_table(f"{promotion.name}, {first} to {last}", **columns))
     console.print(_checks(promotion))
-    missed_floors(chosen, floor_checks(decision.challenger, chosen.floors))
+    tell_missed_floors(chosen, floor_checks(decision.challenger, chosen.floors))
     if not promotion.is_promoted:
         stays = f"version {promotion.champion} stays" if promotion.champion else "there is no"
         typer.echo(f"Refused: {stays} champion.")

@@ -94,6 +94,10 @@ def train(
     ] = None,
     select: Select = None,
     device: Annotated[Literal["CPU", "GPU"], typer.Option(help="Where it is fitted.")] = "CPU",
+    once: Annotated[
+        bool,
+        typer.Option("--once", help="Not where a version was made of the same rows and options."),
+    ] = False,
 ) -> None:
     """Fits a model on what was known, judges it on later days and registers it as challenger.
 
@@ -113,6 +117,7 @@ def train(
         progress("starting", 0.0)
         from feature_repo.store import open_feature_store
         from lockstep.settings import Settings
+        from training.errors import AlreadyTrainedError
         from training.fit import FitParameters
         from training.run import TrainingOptions
         from training.run import train as run
@@ -139,13 +144,18 @@ def train(
             search_log=search_log,
             spark_trials=(os.cpu_count() or 1) if parallel == "spark" else 0,
             select_above=select,
+            once=once,
         )
-        result = run(settings, open_feature_store(settings), chosen, options, progress)
+        try:
+            result = run(settings, open_feature_store(settings), chosen, options, progress)
+        except AlreadyTrainedError as error:
+            typer.echo(f"nothing to do: {error.problem}")
+            return
     console = Console()
     console.print(_summary(result))
     title = f"on the test rows, with intervals by {chosen.block}"
     console.print(metrics_table(title, test=result.metrics))
-    if missed_floors(chosen, result.floors):
+    if tell_missed_floors(chosen, result.floors):
         typer.echo(f"It is not served. `lockstep promote {use_case} --force` would do it anyway.")
     elif result.registered.is_champion:
         typer.echo("A running `lockstep serve` takes it when it is started again.")
@@ -155,8 +165,8 @@ def train(
         typer.echo(f"warning: {warning}")
 
 
-def missed_floors(use_case: UseCase, floors: Sequence[Check]) -> bool:
-    """Whether a floor is missed; says which, and what that means."""
+def tell_missed_floors(use_case: UseCase, floors: Sequence[Check]) -> bool:
+    """Whether a floor is missed; prints which, and what that means."""
     missed = [check for check in floors if not check.holds]
     for check in missed:
         typer.echo(f"{check.name} is not shown: found {check.found}.")
@@ -168,6 +178,8 @@ def missed_floors(use_case: UseCase, floors: Sequence[Check]) -> bool:
 def _summary(result: TrainingResult) -> Table:
     from rich.table import Table
 
+    from training.digits import in_digits
+
     registered = result.registered
     rank = "champion" if registered.is_champion else "challenger"
     title = f"model {registered.name} version {registered.version}, now {rank}"
@@ -177,7 +189,7 @@ def _summary(result: TrainingResult) -> Table:
     for fold, what in result.folds.items():
         days = f"{what['from'][:10]} to {what['to'][:10]}"
         labels = [
-            f"{_number(value)} {name.replace('_', ' ')}"
+            f"{in_digits(value)} {name.replace('_', ' ')}"
             for name, value in what.items()
             if name not in _DAYS
         ]
@@ -187,10 +199,6 @@ def _summary(result: TrainingResult) -> Table:
     for name, fact in result.facts.items():
         table.add_row(name, fact)
     return table
-
-
-def _number(value: float) -> str:
-    return f"{value:,}" if isinstance(value, int) else f"{value:,.0f}"
 
 
 def changed(options: Options, **given: object) -> Options:

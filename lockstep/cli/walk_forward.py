@@ -6,8 +6,16 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from lockstep.cli.train import AsOf, EmbargoDays, Iterations, Seed, Select, Service, TestDays
-from lockstep.cli.train import UseCaseName as Name
+from lockstep.cli.train import (
+    AsOf,
+    EmbargoDays,
+    Iterations,
+    Seed,
+    Select,
+    Service,
+    TestDays,
+    UseCaseName,
+)
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -18,7 +26,7 @@ _MOST_FOLDS = 100
 
 
 def walk_forward(
-    use_case: Name,
+    use_case: UseCaseName,
     folds: Annotated[
         int, typer.Option(min=1, max=_MOST_FOLDS, help="Tests, one after the other.")
     ] = 6,
@@ -43,7 +51,7 @@ def walk_forward(
     from lockstep.cli.metrics_table import metrics_table
     from lockstep.cli.progress import progress_shown
     from lockstep.cli.quiet import quiet_libraries
-    from lockstep.cli.train import changed, missed_floors
+    from lockstep.cli.train import changed, tell_missed_floors
 
     quiet_libraries()
     with progress_shown() as progress:
@@ -87,7 +95,7 @@ def walk_forward(
     console.print(_folds(walked))
     title = f"on all {folds} tests, with intervals by {chosen.block}"
     console.print(metrics_table(title, **metrics))
-    missed_floors(chosen, floor_checks(metrics["model"], chosen.floors))
+    tell_missed_floors(chosen, floor_checks(metrics["model"], chosen.floors))
 
 
 def _folds(folds: list[WalkedFold]) -> Table:
@@ -95,17 +103,20 @@ def _folds(folds: list[WalkedFold]) -> Table:
     import numpy as np
     from rich.table import Table
 
+    from training.digits import in_digits
+
     task = folds[0].scored.use_case.task
     table = Table("test", "fitted on", "rows", "features", "trees", task.gain.replace("_", " "))
     for fold in folds:
-        tested, fitted = fold.split.describe(task)["test"], fold.split.describe(task)["train"]
+        described = fold.split.describe(task)
+        tested, fitted = described["test"], described["train"]
         metrics = fold.scored.metrics(np.ones(fold.scored.days.count))
         table.add_row(
             f"{tested['from'][:10]} to {tested['to'][:10]}",
-            f"{fitted['rows']:,}",
-            f"{tested['rows']:,}",
+            in_digits(fitted["rows"]),
+            in_digits(tested["rows"]),
             str(len(fold.predictor.artefact.feature_order)),
             str(fold.predictor.model.tree_count_),
-            f"{metrics[task.gain]:.4f}",
+            in_digits(metrics[task.gain]),
         )
     return table

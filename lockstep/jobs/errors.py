@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, datetime
 
 from lockstep.errors import LockstepError
@@ -82,3 +82,49 @@ class BuildError(LockstepError):
     ) -> BuildError:
         odd = sorted(name for name in {*got, *expected} if got.get(name) != expected.get(name))
         return cls(f"{table} has other columns on {day}: {odd[:5]}", next_step=_WHOLE)
+
+
+class TableError(LockstepError):
+    """A table of steps that may not be materialised."""
+
+    @classmethod
+    def never_built(cls, table: str) -> TableError:
+        return cls(f"{table} was never built", next_step="run `lockstep build` without --start")
+
+    @classmethod
+    def too_short(cls, table: str, end: datetime, wanted: datetime) -> TableError:
+        return cls(
+            f"{table} ends at {end.isoformat()}, before {wanted.isoformat()}",
+            next_step=f"ingest and build up to {wanted:%Y-%m-%dT%H:00}",
+        )
+
+    @classmethod
+    def stale(cls, table: str, days: Sequence[str]) -> TableError:
+        return cls(
+            f"{table} is stale from {days[0]} to {days[1]}: rows that it reflects have changed",
+            next_step="build these days again with --cascade",
+        )
+
+    @classmethod
+    def other_days(cls, table: str, lost: Iterable[date], foreign: Iterable[date]) -> TableError:
+        named = {"lacks": sorted(lost), "has unrecorded": sorted(foreign)}
+        told = [f"{what} {_few(days)}" for what, days in named.items() if days]
+        return cls(f"{table} {' and '.join(told)}", next_step=_WHOLE)
+
+    @classmethod
+    def other_count(cls, table: str, day: date, got: int, expected: int) -> TableError:
+        return cls(
+            f"{table} has {got:,} rows on {day}, expected {expected:,}",
+            next_step=f"build {day} again: something else wrote it",
+        )
+
+    @classmethod
+    def broken(cls, table: str, day: date, what: str, rows: int, first: object) -> TableError:
+        return cls(
+            f"{table} has {rows:,} rows on {day} against the rule {what!r}, such as {first}",
+            next_step=f"build {day} again; if that gives the same, report it",
+        )
+
+
+def _few(days: Sequence[date]) -> str:
+    return ", ".join(map(str, days[:5])) + (f" and {len(days) - 5} more" if len(days) > 5 else "")

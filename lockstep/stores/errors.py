@@ -165,6 +165,24 @@ class MaterializeError(PluginError):
         )
 
 
+class LedgerError(PluginError):
+    """A ledger that does not say what it has to."""
+
+    @classmethod
+    def damaged(cls, address: str, cause: Exception) -> LedgerError:
+        return cls(
+            f"the ledger's record {address} cannot be read ({cause})",
+            next_step="restore that object, or delete it and materialise once more",
+        )
+
+    @classmethod
+    def none_before(cls, view: str, at: object) -> LedgerError:
+        return cls(
+            f"no materialisation of view {view!r} that began before {at} is on record",
+            next_step="run `lockstep materialize` or `feast materialize`",
+        )
+
+
 class EntityKeyError(PluginError):
     """An entity id that cannot be a key of the online store."""
 

@@ -15,6 +15,9 @@ from typing import Any
 
 from lockstep.lake.errors import NoObjectError
 from lockstep.lake.lake import Lake
+from lockstep.stores.errors import LedgerError
+
+_INSTANTS = ("started", "finished", "asked_start", "asked_end", "covered_end", "horizon")
 
 
 @dataclass(frozen=True)
@@ -74,21 +77,37 @@ def read_row(lake: Lake, key: str) -> LedgerRow | None:
     """The row of that key; None if there is none.
 
     Raises:
+        LedgerError: it is damaged.
         LakeError: the lake cannot be reached.
     """
     try:
-        fields = json.loads(lake.read_bytes(key))
+        text = lake.read_bytes(key)
     except NoObjectError:
         return None
-    instants = ("started", "finished", "asked_start", "asked_end", "covered_end", "horizon")
-    return LedgerRow(**fields | {name: datetime.fromisoformat(fields[name]) for name in instants})
+    try:
+        fields = json.loads(text)
+        return LedgerRow(**fields | {n: datetime.fromisoformat(fields[n]) for n in _INSTANTS})
+    except (ValueError, TypeError, KeyError) as error:
+        raise LedgerError.damaged(lake.address(key), error) from error
 
 
 def rows_of(lake: Lake, project: str, view: str) -> list[LedgerRow]:
     """All rows of one view, oldest first.
 
     Raises:
+        LedgerError: one is damaged.
         LakeError: the lake cannot be reached.
     """
     found = (read_row(lake, key) for key in lake.list(ledger_folder(project, view)))
     return [row for row in found if row is not None]
+
+
+def newest_row(lake: Lake, project: str, view: str) -> LedgerRow | None:
+    """The row of the materialisation of one view that began last; None if there was none.
+
+    Raises:
+        LedgerError: it is damaged.
+        LakeError: the lake cannot be reached.
+    """
+    keys = lake.list(ledger_folder(project, view))
+    return read_row(lake, keys[-1]) if keys else None

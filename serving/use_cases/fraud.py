@@ -61,4 +61,6 @@ USE_CASE = UseCase(
     entities=FraudEntities,
     prediction=FraudPrediction,
     own_fields=lambda request: {"transaction_id": request.transaction_id},
+    # More than a fifth blocked is an attack or a fault: somebody has to look.
+    decision_limits={"block": 0.2},
 )

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
-from pydantic_core import InitErrorDetails, PydanticCustomError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 from feature_repo.windows.market import WINDOW_SPECS
 from lockstep.contract.market import SCORED_EVENTS
-from lockstep.jobs.ingest.column import Column, Problem
+from lockstep.jobs.ingest.column import Problem
 from lockstep.jobs.ingest.market import DECIMALS, DEFAULT_INTERVAL, MAX_PRICE_TICKS, ingest_spec
 from lockstep.jobs.ingest.units import units
 from lockstep.windows.microseconds import instant_at, microseconds
 from serving.fresh_row import FreshRow
 from serving.schemas import Classification, EntityId, EntityRequest, PredictRequest, UtcInstant
 from serving.use_case import UseCase
+from serving.wrong_fields import wrong_fields
 
 _SPEC = ingest_spec()
 _COLUMNS = {column.name: column for column in _SPEC.columns}
@@ -29,8 +29,9 @@ _PROBLEMS = {
 }
 
 
-def _stored_as(column: Column) -> BeforeValidator:
+def _stored_as(name: str) -> BeforeValidator:
     """Checks a number as ingestion does, and makes the whole units of it that the lake has."""
+    column = _COLUMNS[name]
 
     def stored(value: Any) -> int:
         found = units(value, column)
@@ -39,13 +40,6 @@ def _stored_as(column: Column) -> BeforeValidator:
         return found
 
     return BeforeValidator(stored, json_schema_input_type=float | str)
-
-
-_Open = Annotated[int, _stored_as(_COLUMNS["open"])]
-_High = Annotated[int, _stored_as(_COLUMNS["high"])]
-_Low = Annotated[int, _stored_as(_COLUMNS["low"])]
-_Close = Annotated[int, _stored_as(_COLUMNS["close"])]
-_Volume = Annotated[int, _stored_as(_COLUMNS["volume"])]
 
 
 class Candle(BaseModel):
@@ -57,39 +51,45 @@ class Candle(BaseModel):
         description=f"The beginning of its interval of {DEFAULT_INTERVAL}, RFC 3339 in UTC.",
         examples=["2024-01-31T20:00:00Z"],
     )
-    open: _Open = Field(description="The first price.", examples=[42_569.76])
-    high: _High = Field(description="The highest, not below any other.", examples=[42_876.0])
-    low: _Low = Field(description="The lowest.", examples=[42_473.41])
-    close: _Close = Field(description="The last price.", examples=["42580.00000000"])
-    volume: _Volume = Field(description="What was traded, in the asset.", examples=[3_742.07])
+    open: Annotated[int, _stored_as("open")] = Field(
+        description="The first price.", examples=[42_569.76]
+    )
+    high: Annotated[int, _stored_as("high")] = Field(
+        description="The highest, not below any other.", examples=[42_876.0]
+    )
+    low: Annotated[int, _stored_as("low")] = Field(description="The lowest.", examples=[42_473.41])
+    close: Annotated[int, _stored_as("close")] = Field(
+        description="The last price.", examples=["42580.00000000"]
+    )
+    volume: Annotated[int, _stored_as("volume")] = Field(
+        description="What was traded, in the asset.", examples=[3_742.07]
+    )
 
     @model_validator(mode="after")
     def _prices_fit(self) -> Candle:
         wrong = [
-            _wrong(larger, f"is below the {other}", self)
+            self._wrong(larger, f"is below the {other}")
             for larger, other in _SPEC.never_below
             if getattr(self, larger) < getattr(self, other)
         ]
         column = _COLUMNS["bar_close_us"]
         if not column.minimum <= self.end_us <= column.maximum:
-            wrong.append(_wrong("open_time", "is not between 1970 and 2100", self))
+            wrong.append(self._wrong("open_time", "is not between 1970 and 2100"))
         if (self.end_us - column.shift_us) % (column.grid_us or 1):
-            wrong.append(_wrong("open_time", f"is no beginning of {DEFAULT_INTERVAL}", self))
+            wrong.append(self._wrong("open_time", f"is no beginning of {DEFAULT_INTERVAL}"))
         if wrong:
-            raise ValidationError.from_exception_data("Candle", wrong)
+            raise wrong_fields(*wrong)
         return self
+
+    def _wrong(self, field: str, what: str) -> tuple[str, str, object]:
+        value = getattr(self, field)
+        got = value / 10**DECIMALS if isinstance(value, int) else str(value)
+        return field, f"{field} {what}", got
 
     @property
     def end_us(self) -> int:
         """When the bar is over, in microseconds: its event time."""
         return microseconds(self.open_time) + _COLUMNS["bar_close_us"].shift_us
-
-
-def _wrong(field: str, what: str, candle: Candle) -> InitErrorDetails:
-    error = PydanticCustomError("candle", f"{field} {what}")
-    value = getattr(candle, field)
-    shown = value / 10**DECIMALS if isinstance(value, int) else str(value)
-    return InitErrorDetails(type=error, loc=(field,), input=shown)
 
 
 class MarketEntities(EntityRequest):
@@ -119,11 +119,7 @@ class MarketRequest(PredictRequest, MarketEntities):
             self.event_timestamp = known
         elif self.event_timestamp < known:
             before = "lies before the candle is known, which is a microsecond after its end"
-            error = PydanticCustomError("candle", before)
-            details = InitErrorDetails(
-                type=error, loc=("event_timestamp",), input=str(self.event_timestamp)
-            )
-            raise ValidationError.from_exception_data("MarketRequest", [details])
+            raise wrong_fields(("event_timestamp", before, str(self.event_timestamp)))
         return self
 
     def request_values(self, t_us: int) -> dict[str, int]:

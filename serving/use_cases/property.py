@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any, Self
 
-from pydantic import BaseModel, Field, ValidationError, create_model, model_validator
-from pydantic_core import InitErrorDetails, PydanticCustomError
+from pydantic import BaseModel, Field, create_model, model_validator
 
 from lockstep.contract.name_id import name_id
 from lockstep.contract.property import ATTRIBUTES, NEVER_BELOW, NOT_STATED, SCORED_EVENTS, Attribute
 from lockstep.contract.property_cell import PLACE, place_ids
 from serving.schemas import EntityId, EntityRequest, Estimate, PredictRequest
 from serving.use_case import UseCase
+from serving.wrong_fields import wrong_fields
 
 _UNITS = {
     "_dm2": "in hundredths of a square metre",
@@ -32,12 +32,6 @@ _EXAMPLES = {
     "airport_m": 12_817,
 }
 _LONGEST_NAME = 200
-
-
-def _refusal(field: str, what: str, got: object) -> ValidationError:
-    """What a validator of a whole model raises to name the field that is wrong."""
-    details = InitErrorDetails(type=PydanticCustomError("property", what), loc=(field,), input=got)
-    return ValidationError.from_exception_data("Property", [details])
 
 
 class ListingId(BaseModel):
@@ -90,7 +84,8 @@ class Locality(EntityRequest):
     @model_validator(mode="after")
     def _is_named_once(self) -> Self:
         if (self.locality is None) == (self.locality_id is None):
-            raise _refusal("locality", "expected one of locality and locality_id", self.locality)
+            problem = "expected one of locality and locality_id"
+            raise wrong_fields(("locality", problem, self.locality))
         return self
 
     def entity_ids(self) -> dict[str, int]:
@@ -111,7 +106,7 @@ class PropertyRequest(_attributes(ATTRIBUTES), Locality, PredictRequest, Listing
         for whole, *parts in NEVER_BELOW:
             stated = [getattr(self, name) for name in (whole, *parts)]
             if None not in stated and stated[0] < sum(stated[1:]):
-                raise _refusal(whole, f"is below {' and '.join(parts)}", stated[0])
+                raise wrong_fields((whole, f"is below {' and '.join(parts)}", stated[0]))
         return self
 
     def request_values(self, t_us: int) -> dict[str, int]:

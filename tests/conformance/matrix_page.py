@@ -11,6 +11,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from importlib.metadata import version
 from pathlib import Path
 
@@ -28,8 +29,10 @@ _CASE = "| case | what is right |"
 def all_outcomes() -> Outcomes:
     """What comes out in each time zone, each a process of its own; `pass` only if in all."""
     merged: Outcomes = {section: {} for section in SECTIONS}
-    for zone in ZONES:
-        for section, cases in _in_zone(zone).items():
+    with ThreadPoolExecutor() as threads:
+        found = list(threads.map(_in_zone, ZONES))
+    for zone, outcomes in zip(ZONES, found, strict=True):
+        for section, cases in outcomes.items():
             for case, columns in cases.items():
                 for peer, outcome in columns.items():
                     _merge(merged[section].setdefault(case, {}), peer, outcome, zone)

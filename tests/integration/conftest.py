@@ -11,6 +11,8 @@ import polars as pl
 import pytest
 from feast_project import apply_definitions, make_project, write_steps
 from fraud_project import Project, fill_lake, materialize, train_small
+from market_served import MarketProject, market_project
+from property_served import PropertyProject, property_project
 from serving_client import END
 from two_models import alias, artefacts
 
@@ -115,6 +117,20 @@ def predictors(trained_twice: Settings) -> dict[int, Predictor]:
     """The models as the registry has them, by version."""
     uri = trained_twice.tracking_uri
     return {n: load_model(uri, "fraud", version=n).predictor for n in (1, 2)}
+
+
+@pytest.fixture(scope="session")
+def market(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MarketProject]:
+    """Bars of three assets with a model, in a Redis of their own up to the cut; read only."""
+    with embedded_redis() as url:
+        yield market_project(tmp_path_factory.mktemp("market"), url)
+
+
+@pytest.fixture(scope="session")
+def flats_project(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PropertyProject]:
+    """Flats with a model, in a Redis of their own up to the cut; read only."""
+    with embedded_redis() as url:
+        yield property_project(tmp_path_factory.mktemp("property"), url)
 
 
 @pytest.fixture

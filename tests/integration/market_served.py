@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 import polars as pl
 import pytest
-from market_project import make_market
+from market_project import make_market, offline
 from serving_client import api, wait_until_ready
 from starlette.testclient import TestClient
 
@@ -140,3 +140,27 @@ def market_api(project: MarketProject, now: datetime = CUT, **limits: Any) -> It
     with api(project.settings, project.redis_url, now, **limits) as client:
         wait_until_ready(client)
         yield client
+
+
+def values_of(answer: dict[str, Any]) -> dict[str, Any]:
+    """The features of an answer, by name."""
+    return {name: feature["value"] for name, feature in answer["features"].items()}
+
+
+def joined(project: MarketProject, at: datetime, asset: int) -> dict[str, Any]:
+    """What a build with all bars says at T."""
+    (row,) = offline(open_feature_store(project.settings), [at], asset=asset).to_dicts()
+    return row
+
+
+def statuses_of(answer: dict[str, Any]) -> set[str]:
+    """Those of its features."""
+    return {feature["status"] for feature in answer["features"].values()}
+
+
+def asked(client: TestClient, body: dict[str, Any]) -> dict[str, Any]:
+    """The answer to a prediction that is asked for."""
+    answer = client.post(PREDICT, json=body)
+    assert answer.status_code == 200, answer.text
+    found: dict[str, Any] = answer.json()
+    return found

@@ -8,21 +8,31 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
+import polars as pl
 import pytest
 from property_project import make_property
+from starlette.testclient import TestClient
 
 from feature_repo.store import open_feature_store
+from lockstep.cli.demo_parts.requests import bodies
 from lockstep.contract.model_artefact import CHAMPION
 from lockstep.contract.model_registry import model_registry
+from lockstep.contract.property import SCORED_EVENTS
 from lockstep.jobs.generate.property import Options, generate_frames
 from lockstep.jobs.generate.write import write_frames
 from lockstep.settings import Settings
+from lockstep.windows.spec import EVENT_TIMESTAMP
 from training.fit import FitParameters
 from training.run import TrainingOptions, TrainingResult, train
 from training.split_rules import SplitRules
 from training.use_case import load_use_case
 
+PREDICT = "/v1/property/predict"
+FLAT: dict[str, Any] = {"locality": "Town 1", "total_area_dm2": 4_040, "rooms": 1}
+# Nothing of the generated region is near.
+ELSEWHERE = {"latitude_e6": 68_970_000, "longitude_e6": 33_090_000}
 START = datetime(2023, 1, 1, tzinfo=UTC)
 # Flats are published every few hours until the end of October.
 CUT = datetime(2023, 8, 1, 12, 30, tzinfo=UTC)
@@ -84,3 +94,29 @@ def _make_champion(settings: Settings, version: int) -> None:
 
 def _ignore(what: str, share: float) -> None:
     pass
+
+
+def asked(client: TestClient, body: dict[str, Any], path: str = PREDICT) -> dict[str, Any]:
+    """The answer to what is asked, a prediction where nothing else is said."""
+    answer = client.post(path, json=body)
+    assert answer.status_code == 200, answer.text
+    found: dict[str, Any] = answer.json()
+    return found
+
+
+def said(answer: dict[str, Any]) -> dict[str, Any]:
+    """All of an answer but its id."""
+    return {name: value for name, value in answer.items() if name != "request_id"}
+
+
+def served(client: TestClient, flats: pl.DataFrame) -> list[dict[str, Any]]:
+    """The answers to all flats, each at its T."""
+    return [asked(client, body) for body in bodies(SCORED_EVENTS, flats)]
+
+
+def at_the_cut(flats: pl.DataFrame) -> pl.DataFrame:
+    """The flats as if they were published at `CUT`."""
+    at = pl.lit(CUT).cast(flats.schema[EVENT_TIMESTAMP])
+    return flats.with_columns(
+        at.alias(EVENT_TIMESTAMP), at.dt.timestamp("us").alias(SCORED_EVENTS.time_column)
+    )

@@ -18,7 +18,7 @@ SMALL = {
     "clicks": "--clicks-a-day 500 --addresses 400",
     "fraud": "--customers 120 --terminals 240 --days 60",
     "market": "--assets 2 --days 250 --edge 0.5",
-    "property": "--listings 5000 --days 500 --localities 5",
+    "property": "--listings 5000 --days 250 --localities 5",
 }
 REQUESTS = 60
 

@@ -9,71 +9,43 @@ from typing import Any
 
 import polars as pl
 import pytest
-from market_project import FEATURES, make_market, offline
+from market_project import FEATURES, make_market
 from market_served import (
     BAR,
     CUT,
     PREDICT,
     TICK,
     MarketProject,
+    asked,
     decided_bars,
+    joined,
     market_api,
-    market_project,
     materialize,
+    statuses_of,
+    values_of,
 )
 from redis import Redis
 from serving_client import problem
 from starlette.testclient import TestClient
 
-from feature_repo.store import open_feature_store
-from lockstep.cli.demo_parts.champion import has_champion
-from lockstep.lake.lake import Lake
 from lockstep.stores.embedded_redis import embedded_redis
 from lockstep.stores.redis_layout import rows_field
-from training.score import score_day
 
 pytestmark = pytest.mark.timeout(600)
 
 
 @pytest.fixture(scope="module")
-def project(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MarketProject]:
-    with embedded_redis() as url:
-        yield market_project(tmp_path_factory.mktemp("market"), url)
-
-
-@pytest.fixture(scope="module")
-def client(project: MarketProject) -> Iterator[TestClient]:
-    with market_api(project) as running:
+def client(market: MarketProject) -> Iterator[TestClient]:
+    with market_api(market) as running:
         yield running
-
-
-def values_of(answer: dict[str, Any]) -> dict[str, Any]:
-    return {name: feature["value"] for name, feature in answer["features"].items()}
-
-
-def joined(project: MarketProject, at: datetime, asset: int) -> dict[str, Any]:
-    """What a build with all bars says at T."""
-    (row,) = offline(open_feature_store(project.settings), [at], asset=asset).to_dicts()
-    return row
-
-
-def statuses_of(answer: dict[str, Any]) -> set[str]:
-    return {feature["status"] for feature in answer["features"].values()}
-
-
-def asked(client: TestClient, body: dict[str, Any]) -> dict[str, Any]:
-    answer = client.post(PREDICT, json=body)
-    assert answer.status_code == 200, answer.text
-    found: dict[str, Any] = answer.json()
-    return found
 
 
 @pytest.mark.parametrize("asset", [1, 2, 3])
 def test_stored_bars_are_served_as_they_are_joined(
-    project: MarketProject, client: TestClient, asset: int
+    market: MarketProject, client: TestClient, asset: int
 ) -> None:
     answer = asked(client, {"asset_id": asset, "event_timestamp": CUT.isoformat()})
-    assert values_of(answer) == joined(project, CUT, asset)
+    assert values_of(answer) == joined(market, CUT, asset)
     assert list(answer["features"]) == FEATURES
     assert answer["asset_id"] == asset
     assert set(answer["probabilities"]) == {"hold", "buy", "sell"}
@@ -83,13 +55,13 @@ def test_stored_bars_are_served_as_they_are_joined(
 
 @pytest.mark.parametrize("asset", [1, 2, 3])
 def test_with_a_candle_features_are_those_of_a_rebuild_bit_for_bit(
-    project: MarketProject, client: TestClient, asset: int
+    market: MarketProject, client: TestClient, asset: int
 ) -> None:
-    end = project.ends_after(asset, CUT)[0]
+    end = market.ends_after(asset, CUT)[0]
     before = asked(client, {"asset_id": asset, "event_timestamp": CUT.isoformat()})
-    answer = asked(client, {"asset_id": asset, "candle": project.bar(asset, end)})
+    answer = asked(client, {"asset_id": asset, "candle": market.bar(asset, end)})
     assert datetime.fromisoformat(answer["event_timestamp"]) == end + TICK
-    assert values_of(answer) == joined(project, end + TICK, asset)
+    assert values_of(answer) == joined(market, end + TICK, asset)
     assert values_of(answer) != values_of(before)
     assert statuses_of(answer) <= {"PRESENT", "NULL"}
     assert {feature["age_seconds"] for feature in answer["features"].values()} == {0.0}
@@ -98,87 +70,87 @@ def test_with_a_candle_features_are_those_of_a_rebuild_bit_for_bit(
 
 
 def test_a_candle_is_served_as_redis_would_after_materialisation(
-    project: MarketProject, client: TestClient
+    market: MarketProject, client: TestClient
 ) -> None:
     """Values, statuses, ages, score and decision: the whole answer but its id."""
-    end = project.ends_after(1, CUT)[0]
+    end = market.ends_after(1, CUT)[0]
     with embedded_redis() as url:
-        materialize(project.settings, url, end + TICK)
-        later = MarketProject(project.settings, url, project.raw)
+        materialize(market.settings, url, end + TICK)
+        later = MarketProject(market.settings, url, market.raw)
         with market_api(later) as rebuilt:
             stored = asked(rebuilt, {"asset_id": 1, "event_timestamp": (end + TICK).isoformat()})
-    fresh = asked(client, {"asset_id": 1, "candle": project.bar(1, end)})
+    fresh = asked(client, {"asset_id": 1, "candle": market.bar(1, end)})
     assert {**fresh, "request_id": ""} == {**stored, "request_id": ""}
 
 
 def rebuilt_without(
-    project: MarketProject, folder: Path, left_out: datetime, asset: int
+    market: MarketProject, folder: Path, left_out: datetime, asset: int
 ) -> MarketProject:
     """Another lake, in which one bar is missing."""
     end = pl.col("timestamp").dt.replace_time_zone("UTC") + BAR
     is_out = (end >= left_out) & (end < left_out + BAR) & (pl.col("asset_id") == asset)
     folder.mkdir(parents=True)
-    project.raw.filter(~is_out).write_parquet(folder / "bars.parquet")
-    settings = make_market(folder / "project", folder / "bars.parquet")
-    return MarketProject(settings, project.redis_url, project.raw)
+    market.raw.filter(~is_out).write_parquet(folder / "bars.parquet")
+    settings = make_market(folder / "market", folder / "bars.parquet")
+    return MarketProject(settings, market.redis_url, market.raw)
 
 
 def test_a_candle_that_leaves_a_gap_is_one_after_a_gap(
-    project: MarketProject, client: TestClient, tmp_path: Path
+    market: MarketProject, client: TestClient, tmp_path: Path
 ) -> None:
-    missing, end = project.ends_after(1, CUT)[:2]
+    missing, end = market.ends_after(1, CUT)[:2]
     assert end == missing + BAR
-    answer = asked(client, {"asset_id": 1, "candle": project.bar(1, end)})
-    without = rebuilt_without(project, tmp_path / "without", missing, 1)
+    answer = asked(client, {"asset_id": 1, "candle": market.bar(1, end)})
+    without = rebuilt_without(market, tmp_path / "without", missing, 1)
     expected = joined(without, end + TICK, 1)
     assert values_of(answer) == expected
-    assert expected != joined(project, end + TICK, 1)
+    assert expected != joined(market, end + TICK, 1)
     # Nobody knows whether there was a bar: as old as what the store vouches for.
     ages = {feature["age_seconds"] for name, feature in answer["features"].items() if "_" in name}
     assert (2 * BAR).total_seconds() - 1e-6 in {round(age, 6) for age in ages}
 
 
 def test_far_past_what_the_store_vouches_for_values_are_stale(
-    project: MarketProject, client: TestClient
+    market: MarketProject, client: TestClient
 ) -> None:
-    end = project.ends_after(1, CUT)[3]
-    answer = asked(client, {"asset_id": 1, "candle": project.bar(1, end)})
+    end = market.ends_after(1, CUT)[3]
+    answer = asked(client, {"asset_id": 1, "candle": market.bar(1, end)})
     assert "STALE" in statuses_of(answer)
     assert answer["flags"] == ["STALE"]
 
 
-def test_t_may_be_later_than_the_candle(project: MarketProject, client: TestClient) -> None:
-    end = project.ends_after(1, CUT)[0]
+def test_t_may_be_later_than_the_candle(market: MarketProject, client: TestClient) -> None:
+    end = market.ends_after(1, CUT)[0]
     for later in (timedelta(minutes=90), BAR):
-        body = {"asset_id": 1, "candle": project.bar(1, end)}
+        body = {"asset_id": 1, "candle": market.bar(1, end)}
         t = end + TICK + later
         answer = asked(client, {**body, "event_timestamp": t.isoformat()})
         # Another bar has come by then; without it there is none of the last interval.
         assert (values_of(answer)["bar_range"] is None) == (later == BAR)
-        expected = joined(project, end + TICK, 1)
+        expected = joined(market, end + TICK, 1)
         if later < BAR:
             assert values_of(answer) == expected
             ages = {f["age_seconds"] for n, f in answer["features"].items() if "_std_" in n}
             assert ages == {later.total_seconds() - 1e-6}
 
 
-def test_an_unknown_asset_is_refused(project: MarketProject, client: TestClient) -> None:
-    end = project.ends_after(1, CUT)[0]
-    for body in ({"asset_id": 99}, {"asset_id": 99, "candle": project.bar(1, end)}):
+def test_an_unknown_asset_is_refused(market: MarketProject, client: TestClient) -> None:
+    end = market.ends_after(1, CUT)[0]
+    for body in ({"asset_id": 99}, {"asset_id": 99, "candle": market.bar(1, end)}):
         document = problem(client.post(PREDICT, json=body), 422)
         assert document["type"].endswith("rejected-status")
         assert "NOT_FOUND" in document["detail"]
 
 
-def test_a_candle_that_is_not_newer_is_refused(project: MarketProject, client: TestClient) -> None:
-    ends = decided_bars(project.settings).filter(
+def test_a_candle_that_is_not_newer_is_refused(market: MarketProject, client: TestClient) -> None:
+    ends = decided_bars(market.settings).filter(
         pl.col("asset_id") == 1, pl.col("event_timestamp") <= CUT
     )["event_timestamp"]
     older, newest = (end - TICK for end in ends.to_list()[-2:])
     cases = {
-        "is stored already": project.bar(1, newest),
-        "is stored with other values": {**project.bar(1, newest), "volume": 1},
-        "is older than the stored state": project.bar(1, older),
+        "is stored already": market.bar(1, newest),
+        "is stored with other values": {**market.bar(1, newest), "volume": 1},
+        "is older than the stored state": market.bar(1, older),
     }
     for message, candle in cases.items():
         body = {"asset_id": 1, "candle": candle, "event_timestamp": CUT.isoformat()}
@@ -187,21 +159,21 @@ def test_a_candle_that_is_not_newer_is_refused(project: MarketProject, client: T
         assert message in document["detail"]
 
 
-def test_a_t_before_the_stored_state_is_refused(project: MarketProject, client: TestClient) -> None:
-    body = {"asset_id": 1, "candle": project.bar(1, CUT - TICK - 3 * BAR)}
+def test_a_t_before_the_stored_state_is_refused(market: MarketProject, client: TestClient) -> None:
+    body = {"asset_id": 1, "candle": market.bar(1, CUT - TICK - 3 * BAR)}
     document = problem(client.post(PREDICT, json=body), 422)
     assert document["type"].endswith("future-features")
 
 
 def test_a_batch_takes_candles_beside_stored_bars(
-    project: MarketProject, client: TestClient
+    market: MarketProject, client: TestClient
 ) -> None:
     bodies: list[dict[str, Any]] = []
     for asset in (1, 2, 3):
-        end = project.ends_after(asset, CUT)[0]
+        end = market.ends_after(asset, CUT)[0]
         bodies.append({"asset_id": asset, "event_timestamp": CUT.isoformat()})
-        bodies.append({"asset_id": asset, "candle": project.bar(asset, end)})
-    bodies.append({"asset_id": 1, "candle": {**project.bar(1, end), "high": 0}})
+        bodies.append({"asset_id": asset, "candle": market.bar(asset, end)})
+    bodies.append({"asset_id": 1, "candle": {**market.bar(1, end), "high": 0}})
     bodies.append({"asset_id": 99})
     rows = client.post(f"{PREDICT}/batch", json={"rows": bodies}).json()["rows"]
     for body, row in zip(bodies[:6], rows, strict=False):
@@ -212,9 +184,9 @@ def test_a_batch_takes_candles_beside_stored_bars(
 
 
 def test_an_explanation_takes_a_candle_and_features_do_not(
-    project: MarketProject, client: TestClient
+    market: MarketProject, client: TestClient
 ) -> None:
-    body = {"asset_id": 1, "candle": project.bar(1, project.ends_after(1, CUT)[0])}
+    body = {"asset_id": 1, "candle": market.bar(1, market.ends_after(1, CUT)[0])}
     told = client.post("/v1/market/explain", json=body).json()
     assert told["prediction"]["features"] == asked(client, body)["features"]
     assert len(told["reasons"]) == len(FEATURES)
@@ -224,12 +196,12 @@ def test_an_explanation_takes_a_candle_and_features_do_not(
 
 @pytest.mark.parametrize("loss", ["deleted", "altered", "moved on"])
 def test_without_the_rows_of_the_step_a_candle_is_not_answered(
-    project: MarketProject, client: TestClient, loss: str
+    market: MarketProject, client: TestClient, loss: str
 ) -> None:
     """The comparison with a rebuild can fail: rows that are not the step's are not used."""
     field = rows_field("asset_trend")
-    body = {"asset_id": 1, "candle": project.bar(1, project.ends_after(1, CUT)[0])}
-    with Redis.from_url(project.redis_url) as redis:
+    body = {"asset_id": 1, "candle": market.bar(1, market.ends_after(1, CUT)[0])}
+    with Redis.from_url(market.redis_url) as redis:
         (key,) = (key for key in redis.scan_iter() if _is_of_asset(key, 1))
         kept = redis.hgetall(key)
         change = {"altered": b"", "moved on": kept[field][:16] + b"\1" + kept[field][17:]}
@@ -244,16 +216,16 @@ def test_without_the_rows_of_the_step_a_candle_is_not_answered(
             redis.hset(key, mapping=kept)
     assert document["type"].endswith("not-materialized")
     assert "without the rows" in document["detail"]
-    assert values_of(stored) == joined(project, CUT, 1)
+    assert values_of(stored) == joined(market, CUT, 1)
 
 
 def test_other_rows_beside_the_step_give_other_features(
-    project: MarketProject, client: TestClient
+    market: MarketProject, client: TestClient
 ) -> None:
     """What a candle is put on is what lies in Redis: a price altered there shows."""
-    field, end = rows_field("asset_trend"), project.ends_after(1, CUT)[0]
-    body = {"asset_id": 1, "candle": project.bar(1, end)}
-    with Redis.from_url(project.redis_url) as redis:
+    field, end = rows_field("asset_trend"), market.ends_after(1, CUT)[0]
+    body = {"asset_id": 1, "candle": market.bar(1, end)}
+    with Redis.from_url(market.redis_url) as redis:
         (key,) = (key for key in redis.scan_iter() if _is_of_asset(key, 1))
         kept = redis.hget(key, field)
         try:
@@ -261,79 +233,8 @@ def test_other_rows_beside_the_step_give_other_features(
             altered = values_of(asked(client, body))
         finally:
             redis.hset(key, field, kept)
-    assert altered != joined(project, end + TICK, 1) == values_of(asked(client, body))
+    assert altered != joined(market, end + TICK, 1) == values_of(asked(client, body))
 
 
 def _is_of_asset(key: bytes, asset: int) -> bool:
     return b"asset_id" in key and key.endswith(asset.to_bytes(8, "little") + b"lockstep")
-
-
-def test_the_log_has_what_was_served_with_a_candle(project: MarketProject, tmp_path: Path) -> None:
-    end = project.ends_after(1, CUT)[0]
-    settings = project.settings.model_copy(update={"lake_uri": str(tmp_path)})
-    place = MarketProject(settings, project.redis_url, project.raw)
-    with market_api(place, log_share=1.0) as client:
-        fresh = asked(client, {"asset_id": 1, "candle": project.bar(1, end)})
-        asked(client, {"asset_id": 1, "event_timestamp": CUT.isoformat()})
-    folder = tmp_path / "market"
-    logged = pl.read_parquet(folder / "served_features" / "market_v1" / "**/*.parquet")
-    (row,) = logged.filter(pl.col("__request_id") == fresh["request_id"]).to_dicts()
-    for name, feature in fresh["features"].items():
-        (column,) = (c for c in row if c.endswith(f"__{name}"))
-        assert row[column] == feature["value"]
-    assert row["decision_time_us"] == int((end + TICK).timestamp() * 1e6)
-    told = pl.read_parquet(folder / "predictions" / "**/*.parquet")
-    (outcome,) = told.filter(pl.col("request_id") == fresh["request_id"]).to_dicts()
-    assert outcome["score"] == fresh["score"]
-
-
-def test_batch_scores_are_those_of_the_api(project: MarketProject, client: TestClient) -> None:
-    day = CUT.date()
-    scored = score_day(
-        project.settings,
-        open_feature_store(project.settings),
-        "market",
-        day,
-        progress=lambda what, share: None,
-    )
-    table = Lake.at(project.settings.lake).table("market/scored").read_day(day)
-    assert scored.rows == table.height > 10
-    compared = 0
-    for row in table.iter_rows(named=True):
-        t, asset = row["event_timestamp"], row["asset_id"]
-        body: dict[str, Any] = {"asset_id": asset, "event_timestamp": t.isoformat()}
-        after = project.ends_after(asset, CUT)
-        if t != CUT:
-            if t - TICK != after[0]:
-                continue
-            body = {"asset_id": asset, "candle": project.bar(asset, t - TICK)}
-        answer = asked(client, body)
-        compared += 1
-        for field in ("score", "decision", "threshold"):
-            assert row[field] == answer[field]
-        assert row["outputs"] == list(answer["probabilities"].values())
-        for name, feature in answer["features"].items():
-            assert row[name] == feature["value"]
-    assert compared >= 5
-
-
-def test_the_newest_bars_can_be_scored(project: MarketProject) -> None:
-    """T is a microsecond after the last bar's end, which is within what the build covers."""
-    last = decided_bars(project.settings)["event_timestamp"].max()
-    assert isinstance(last, datetime)
-    scored = score_day(
-        project.settings,
-        open_feature_store(project.settings),
-        "market",
-        (last - TICK).date(),
-        progress=lambda what, share: None,
-    )
-    table = Lake.at(project.settings.lake).table("market/scored").read_day(scored.day)
-    assert table["event_timestamp"].max() == last
-    assert "STALE" not in scored.statuses
-
-
-def test_the_demo_knows_whether_a_model_may_serve(project: MarketProject, tmp_path: Path) -> None:
-    assert has_champion(project.settings, "market")
-    assert not has_champion(project.settings, "fraud")
-    assert not has_champion(project.settings.model_copy(update={"home": tmp_path}), "market")

@@ -4,43 +4,37 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import timedelta
-from pathlib import Path
 from typing import Any
 
 import polars as pl
 import pytest
-from fraud_project import Project, materialize
-from property_served import CUT, PropertyProject, champion_without_requests, property_project
+from property_served import (
+    CUT,
+    ELSEWHERE,
+    FLAT,
+    PREDICT,
+    PropertyProject,
+    asked,
+    at_the_cut,
+    said,
+    served,
+)
 from redis import Redis
-from serving_client import END, api, problem, wait_until_ready
+from serving_client import api, problem, wait_until_ready
 from starlette.testclient import TestClient
 
 from feature_repo.store import open_feature_store
 from feature_repo.windows.property import WINDOW_SPECS
 from lockstep.cli.demo_parts.proof import Proof, prove
 from lockstep.cli.demo_parts.requests import bodies, events_after
-from lockstep.contract.api_keys import Scope, add_key, new_key
 from lockstep.contract.name_id import name_id
 from lockstep.contract.property import ATTRIBUTES, SCORED_EVENTS
 from lockstep.lake.lake import Lake
 from lockstep.parity.compare import recompute_at
-from lockstep.stores.embedded_redis import embedded_redis
 from lockstep.windows.spec import EVENT_TIMESTAMP
-from serving.use_cases import USE_CASES
 from training.score import score_day
 
 pytestmark = pytest.mark.timeout(600)
-
-PREDICT, RANDOM = "/v1/property/predict", "/v1/property/random"
-FLAT: dict[str, Any] = {"locality": "Town 1", "total_area_dm2": 4_040, "rooms": 1}
-# Nothing of the generated region is near.
-ELSEWHERE = {"latitude_e6": 68_970_000, "longitude_e6": 33_090_000}
-
-
-@pytest.fixture(scope="module")
-def flats_project(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PropertyProject]:
-    with embedded_redis() as url:
-        yield property_project(tmp_path_factory.mktemp("property"), url)
 
 
 @pytest.fixture(scope="module")
@@ -53,29 +47,6 @@ def client(flats_project: PropertyProject) -> Iterator[TestClient]:
 @pytest.fixture(scope="module")
 def flats(flats_project: PropertyProject) -> pl.DataFrame:
     return events_after(Lake.at(flats_project.settings.lake), SCORED_EVENTS, CUT, 200)
-
-
-def asked(client: TestClient, body: dict[str, Any], path: str = PREDICT) -> dict[str, Any]:
-    answer = client.post(path, json=body)
-    assert answer.status_code == 200, answer.text
-    found: dict[str, Any] = answer.json()
-    return found
-
-
-def said(answer: dict[str, Any]) -> dict[str, Any]:
-    """All of an answer but its id."""
-    return {name: value for name, value in answer.items() if name != "request_id"}
-
-
-def served(client: TestClient, flats: pl.DataFrame) -> list[dict[str, Any]]:
-    return [asked(client, body) for body in bodies(SCORED_EVENTS, flats)]
-
-
-def at_the_cut(flats: pl.DataFrame) -> pl.DataFrame:
-    at = pl.lit(CUT).cast(flats.schema[EVENT_TIMESTAMP])
-    return flats.with_columns(
-        at.alias(EVENT_TIMESTAMP), at.dt.timestamp("us").alias(SCORED_EVENTS.time_column)
-    )
 
 
 def proof_of(project: PropertyProject, client: TestClient, flats: pl.DataFrame) -> Proof:
@@ -232,83 +203,6 @@ def test_what_is_stored_of_a_place(client: TestClient, flats: pl.DataFrame) -> N
         assert {n: v for n, v in stored[name].items() if n != "view"} == answer["features"][name]
     document = problem(client.post("/v1/property/features", json=FLAT), 422)
     assert {e["field"] for e in document["errors"]} == {"total_area_dm2", "rooms"}
-
-
-def test_random_gives_a_request_and_its_answer(client: TestClient) -> None:
-    """The clock stands still: the same request is asked at the same T."""
-    shown = [client.get(RANDOM) for _ in range(10)]
-    assert {answer.status_code for answer in shown} == {200}
-    for example in (answer.json() for answer in shown):
-        assert set(example) == {"request", "answer"}
-        assert "event_timestamp" not in example["request"]
-        assert said(asked(client, example["request"])) == said(example["answer"])
-        at = {"event_timestamp": example["answer"]["event_timestamp"]}
-        assert said(asked(client, example["request"] | at)) == said(example["answer"])
-    assert len({str(answer.json()["request"]) for answer in shown}) > 1
-    assert {answer.headers["content-type"] for answer in shown} == {"application/json"}
-
-
-def test_random_without_a_model_or_a_use_case(client: TestClient) -> None:
-    answer = client.get("/v1/clicks/random")
-    assert problem(answer, 503)["type"].endswith("no-model")
-    assert int(answer.headers["Retry-After"]) > 0
-    assert problem(client.get("/v1/nothing/random"), 404)["instance"] == "/v1/nothing/random"
-    assert problem(client.post(RANDOM, json={}), 405)["status"] == 405
-
-
-def test_random_of_a_model_without_requests(
-    flats_project: PropertyProject, client: TestClient, tmp_path: Path
-) -> None:
-    with champion_without_requests(flats_project, tmp_path / "model"):
-        client.post("/v1/models/reload")
-        document = problem(client.get(RANDOM), 404)
-        assert document["type"].endswith("no-example")
-        assert "lockstep train property" in document["detail"]
-        assert asked(client, FLAT)["model"]["version"] == 2
-    client.post("/v1/models/reload")
-    assert client.get(RANDOM).json()["answer"]["model"]["version"] == 1
-
-
-def test_random_needs_a_key_that_may_predict(
-    flats_project: PropertyProject, tmp_path: Path
-) -> None:
-    path, headers = tmp_path / "api_keys.json", {}
-    for scope in Scope:
-        key, headers[scope] = new_key(scope.value, frozenset({scope}), now=CUT)
-        add_key(path, key)
-    settings, url = flats_project.settings, flats_project.redis_url
-    with api(settings, url, CUT, auth="on", keys_file=path) as client:
-        wait_until_ready(client)
-        problem(client.get(RANDOM), 401)
-        found = {s: client.get(RANDOM, headers={"X-API-Key": headers[s]}) for s in Scope}
-    assert {s: answer.status_code for s, answer in found.items()} == {
-        scope: 200 if scope is Scope.PREDICT else 403 for scope in Scope
-    }
-
-
-def test_random_is_described_for_every_use_case(client: TestClient) -> None:
-    document = client.get("/openapi.json").json()
-    for use_case in USE_CASES:
-        operation = document["paths"][f"/v1/{use_case}/random"]["get"]
-        assert set(operation["responses"]) == {"200", "401", "403", "404", "429", "503"}
-    reference = document["paths"][RANDOM]["get"]["responses"]["200"]["content"]
-    name = reference["application/json"]["schema"]["$ref"].rsplit("/", 1)[1]
-    properties = document["components"]["schemas"][name]["properties"]
-    assert [p["$ref"].rsplit("/", 1)[1] for p in properties.values()] == [
-        "PropertyRequest",
-        "PropertyEstimate",
-    ]
-
-
-def test_fraud_has_examples_too(project: Project) -> None:
-    with embedded_redis() as url:
-        materialize(project.settings, url, END)
-        with api(project.settings, url, END) as client:
-            wait_until_ready(client)
-            example = client.get("/v1/fraud/random").json()
-            answer = asked(client, example["request"], "/v1/fraud/predict")
-    assert said(answer) == said(example["answer"])
-    assert set(example["request"]) == {"customer_id", "terminal_id", "amount_cents"}
 
 
 @pytest.mark.parametrize(

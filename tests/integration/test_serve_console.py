@@ -5,95 +5,40 @@ from __future__ import annotations
 import copy
 import http.client
 import json
-import shutil
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
-from fraud_project import Project, materialize
-from playwright.sync_api import Browser, Page, Route, expect, sync_playwright
-from serving_client import END, GOOD
+from console_page import (
+    AT,
+    Console,
+    chromium,
+    served_console,
+    shown_reasons,
+    shown_rows,
+    stored_features,
+)
+from fraud_project import Project
+from playwright.sync_api import Browser, Route, expect
 
-from lockstep.cli.demo_parts.api import Api, serving
-from lockstep.stores.embedded_redis import embedded_redis
+from lockstep.cli.demo_parts.api import Api
 
-AT = {**GOOD, "event_timestamp": "2018-05-11T02:00:00Z"}
 LARGEST = 2**63 - 1
 MARKUP = "<img src=x onerror=\"document.title='run'\">"
-ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking"]
 
 
 @pytest.fixture(scope="module")
 def api(project: Project, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Api]:
     """`lockstep serve` over the project, materialised up to END."""
-    folder = tmp_path_factory.mktemp("console")
-    with embedded_redis() as url, pytest.MonkeyPatch.context() as environment:
-        materialize(project.settings, url, END)
-        environment.setenv("LOCKSTEP_PROJECT_DIR", str(project.settings.project_dir))
-        environment.setenv("REDIS_URL", url)
-        environment.setenv("SERVING_KEYS_FILE", str(folder / "api_keys.json"))
-        environment.setenv("SERVING_LOG_SHARE", "0")
-        with serving(folder / "serve.log") as running:
-            running.wait_until_ready()
-            yield running
+    with served_console(project, tmp_path_factory.mktemp("console")) as running:
+        yield running
 
 
 # After `api`: while Playwright runs, no other event loop can in this thread.
 @pytest.fixture(scope="module")
 def browser(api: Api) -> Iterator[Browser]:
-    path = shutil.which("chromium")
-    if path is None:
-        pytest.skip("there is no chromium: apt-get install chromium")
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=path, args=ARGUMENTS)
-        yield browser
-        browser.close()
-
-
-@dataclass
-class Console:
-    """The page, and what the browser told while it was open."""
-
-    page: Page
-    api: Api
-    errors: list[str] = field(default_factory=list)
-    asked: list[Any] = field(default_factory=list)
-
-    @property
-    def origin(self) -> str:
-        return f"http://127.0.0.1:{self.api.port}"
-
-    def open(self) -> None:
-        self.page.on("pageerror", lambda error: self.errors.append(str(error)))
-        self.page.on(
-            "console", lambda said: self.errors.append(said.text) if said.type == "error" else None
-        )
-        self.page.on("request", lambda request: self.asked.append(request))
-        self.page.goto(f"{self.origin}/")
-        self.page.get_by_label("Use case").select_option("fraud")
-
-    def fill(self, **values: Any) -> None:
-        for name, value in values.items():
-            self.page.get_by_label(name).fill(str(value))
-
-    def score(self, **values: Any) -> None:
-        self.page.get_by_label("API key").fill(self.api.key)
-        self.fill(**values)
-        self.page.get_by_role("button", name="Score").click()
-
-    def ask(self, action: str, **body: Any) -> dict[str, Any]:
-        """What the API itself answers."""
-        (answer,) = self.api.post(f"/v1/fraud/{action}", [body])
-        return answer
-
-    def number(self, selector: str) -> float:
-        shown = self.page.locator(selector).locator("data").first.get_attribute("value")
-        assert shown is not None
-        return float(shown)
-
-    def bodies(self, action: str) -> list[str]:
-        return [r.post_data for r in self.asked if r.url.endswith(f"/v1/fraud/{action}")]
+    with chromium() as running:
+        yield running
 
 
 @pytest.fixture
@@ -134,7 +79,7 @@ def test_it_shows_what_the_api_answers(console: Console) -> None:
     console.open()
     console.score(**AT)
     expect(console.page.locator("#features tbody tr").first).to_be_visible()
-    told, stored = console.ask("explain", **AT), _stored(console, AT)
+    told, stored = console.ask("explain", **AT), stored_features(console, AT)
     prediction = told["prediction"]
     verdict = console.page.locator("#verdict")
     assert console.number("#verdict .score") == prediction["score"]
@@ -142,10 +87,10 @@ def test_it_shows_what_the_api_answers(console: Console) -> None:
     expect(verdict).to_contain_text(prediction["model"]["fingerprint"])
     expect(verdict).to_contain_text(f"fraud version {prediction['model']['version']}")
     assert console.number("#verdict dl") == prediction["threshold"]
-    assert _reasons(console.page) == [
+    assert shown_reasons(console.page) == [
         (reason["feature"], reason["words"], reason["contribution"]) for reason in told["reasons"]
     ]
-    assert _rows(console.page) == {
+    assert shown_rows(console.page) == {
         name: (*served.values(), stored.get(name, {}).get("view", "computed for the request"))
         for name, served in prediction["features"].items()
     }
@@ -350,33 +295,3 @@ def test_nothing_is_wider_than_the_screen(console: Console, width: int) -> None:
     console.score(event_timestamp="yesterday")
     expect(console.page.locator("#problem-event_timestamp")).to_be_in_viewport()
     assert console.page.evaluate("document.documentElement.scrollWidth") == width
-
-
-def _stored(console: Console, body: dict[str, Any]) -> dict[str, Any]:
-    asked = {name: body[name] for name in ("customer_id", "terminal_id", "event_timestamp")}
-    features: dict[str, Any] = console.ask("features", **asked)["features"]
-    return features
-
-
-_CELLS = """rows => rows.map(row => [
-  row.dataset.feature,
-  ...["value", "age"].map(kind => row.querySelector(`.${kind} data`)?.value ?? null),
-  ...["status", "view"].map(kind => row.querySelector(`.${kind}`).textContent),
-])"""
-
-
-def _rows(page: Page) -> dict[str, tuple[Any, ...]]:
-    """Value, status, age and view of each feature that the page shows."""
-    cells = page.locator("#features tbody tr").evaluate_all(_CELLS)
-    return {
-        name: (value and float(value), status, age and float(age), view)
-        for name, value, age, status, view in cells
-    }
-
-
-def _reasons(page: Page) -> list[tuple[str, str, float]]:
-    found = page.locator("#reasons li").evaluate_all(
-        "items => items.map(item => [item.dataset.feature, item.querySelector('p').textContent,"
-        " item.querySelector('data').value])"
-    )
-    return [(feature, words, float(value)) for feature, words, value in found]

@@ -1,6 +1,7 @@
-"""Minutes of steady load: memory, files, threads and the log's queue stay where they were.
+"""Steady load for a while: memory, files, threads and the log's queue stay where they were.
 
-`LOCKSTEP_SOAK_SECONDS` shortens it while the test is worked on.
+`LOCKSTEP_SOAK_SECONDS` says for how long; `python -m benchmarks.soak` takes five minutes, in
+which a leak of a tenth of the size is found.
 """
 
 from __future__ import annotations
@@ -32,15 +33,17 @@ from lockstep.lake.lake import Lake
 from lockstep.stores.embedded_redis import embedded_redis
 from serving.settings import ServingSettings
 
-SECONDS = float(os.environ.get("LOCKSTEP_SOAK_SECONDS", "300"))
+SECONDS = float(os.environ.get("LOCKSTEP_SOAK_SECONDS", "90"))
 # Of the time; allocator, caches and the log's first files come then.
 WARM_UP_SHARE = 0.4
 CLIENTS = 4
 PAUSE_SECONDS = 0.05
 SAMPLE_SECONDS = 1.0
-# What the fitted line may rise from the warm-up to the end: some 300 bytes of each request.
-# Measured without a leak: -1.1 MB; single samples lie 1.2 MB around the line.
-MOST_GROWTH_MB = 4.0
+# What the fitted line may rise from the warm-up to the end: some 300 bytes of each request of five
+# minutes, some 3,000 of less. In a shorter time it is the allocator that shows: on a busy machine
+# the line rose by 8 MB and fell by 8, without a leak.
+LONG_SECONDS = 300.0
+MOST_GROWTH_MB = 4.0 if SECONDS >= LONG_SECONDS else 12.0
 MOST_QUEUED = 2_000
 
 pytestmark = pytest.mark.timeout(SECONDS + 240)

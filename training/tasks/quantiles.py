@@ -17,12 +17,12 @@ from training.metrics import pinball_losses, r_squared, weighted_median
 from training.operating_points import Bools, Floats
 from training.scored_rows import ScoredRows
 from training.tasks.task import Task
+from training.use_case import LABEL, UseCase
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
     from training.fit import FitParameters
-    from training.use_case import UseCase
 
 
 @dataclass(frozen=True)
@@ -54,7 +54,7 @@ class Quantiles(Task):
         return {"loss_function": self.curve_metric}
 
     def labels(self, rows: pl.DataFrame) -> Floats:
-        return rows.get_column("label").cast(pl.Float64).to_numpy()
+        return rows.get_column(LABEL).cast(pl.Float64).to_numpy()
 
     def fitted_labels(self, labels: Any) -> Floats:
         return np.asarray(np.log(labels))
@@ -118,6 +118,7 @@ class ErrorSlice:
 class ScoredQuantiles(ScoredRows):
     """Rows with quantiles; the median is the estimate."""
 
+    target: QuantileTarget
     task: Quantiles
 
     @cached_property
@@ -198,9 +199,8 @@ class ScoredQuantiles(ScoredRows):
     def facts(self) -> Iterable[tuple[str, str]]:
         levels = ", ".join(f"{level:g}" for level in self.task.levels)
         yield "quantiles", f"{levels} of {self.task.unit}, fitted on the logarithm"
-        if isinstance(self.target, QuantileTarget):
-            wider = f"{np.expm1(self.target.margin):+.1%}"
-            yield "range", f"{wider} on both sides ({self.task.target_rule})"
+        wider = f"{np.expm1(self.target.margin):+.1%}"
+        yield "range", f"{wider} on both sides ({self.task.target_rule})"
 
     def figures(self) -> dict[str, Figure]:
         from training.tasks.quantiles_plots import figures

@@ -17,12 +17,12 @@ from training.metrics import log_losses, roc_auc
 from training.operating_points import Bools, Floats, RankedScores
 from training.scored_rows import ScoredRows, Slice
 from training.tasks.task import Task
+from training.use_case import LABEL, UseCase
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
     from training.fit import FitParameters
-    from training.use_case import UseCase
 
 _NAN = float("nan")
 
@@ -52,7 +52,7 @@ class SeveralClasses(Task):
 
     @property
     def told_afterwards(self) -> tuple[str, ...]:
-        return ("label", *self.earned)
+        return (LABEL, *self.earned)
 
     def keywords(self, parameters: FitParameters) -> dict[str, Any]:
         return {"loss_function": "MultiClass"}
@@ -68,7 +68,7 @@ class SeveralClasses(Task):
     def target(self, rows: pl.DataFrame, outputs: Floats) -> Target:
         """The threshold at which most would have been earned; never to act where none earns."""
         calls = outputs[:, 1:]
-        gained = _chosen(self.earnings(rows), calls.argmax(axis=1) + 1)
+        gained = self.earned_by(rows, calls.argmax(axis=1) + 1)
         order = np.argsort(-calls.max(axis=1), kind="stable")
         best = calls.max(axis=1)[order]
         # What is earned from each distinct probability up.
@@ -78,11 +78,12 @@ class SeveralClasses(Task):
         threshold = float(best[ends][highest]) if earned[highest] > 0 else 1.0
         return ClassTarget(threshold, len(self.classes))
 
-    def earnings(self, rows: pl.DataFrame) -> Floats:
-        """(rows, classes) what each decision earns."""
+    def earned_by(self, rows: pl.DataFrame, decided: Ints) -> Floats:
+        """(rows,) what a decision for each row, the number of a class, earns there."""
         neutral = np.zeros(rows.height)
         columns = (rows.get_column(name).cast(pl.Float64).to_numpy() for name in self.earned)
-        return np.column_stack([neutral, *columns])
+        earnings = np.column_stack([neutral, *columns])
+        return np.asarray(earnings[np.arange(rows.height), decided])
 
     def check_fold(self, name: str, rows: pl.DataFrame) -> None:
         found = set(self.labels(rows).tolist())
@@ -106,12 +107,13 @@ class SeveralClasses(Task):
 class ScoredSeveralClasses(ScoredRows):
     """Rows with a probability of each class."""
 
+    target: ClassTarget
     task: SeveralClasses
 
     @cached_property
     def gained(self) -> Floats:
         """(rows,) what each decision earned."""
-        return _chosen(self.task.earnings(self.rows), self.decided)
+        return self.task.earned_by(self.rows, self.decided)
 
     @cached_property
     def _losses(self) -> Floats:
@@ -173,17 +175,12 @@ class ScoredSeveralClasses(ScoredRows):
         return ()
 
     def facts(self) -> Iterable[tuple[str, str]]:
-        if isinstance(self.target, ClassTarget):
-            yield "threshold", f"{self.target.threshold:.4f} ({self.task.target_rule})"
+        yield "threshold", f"{self.target.threshold:.4f} ({self.task.target_rule})"
 
     def figures(self) -> dict[str, Figure]:
         from training.tasks.several_classes_plots import figures
 
         return figures(self)
-
-
-def _chosen(earnings: Floats, decided: Ints) -> Floats:
-    return np.asarray(earnings[np.arange(len(earnings)), decided])
 
 
 def _auc(ranked: RankedScores, weights: Floats) -> float:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from lockstep.windows.spec import EVENT_TIMESTAMP
 from training.metrics import reliability
 from training.plots import figure
 
@@ -50,7 +51,7 @@ def _confusion(axes: Axes, scored: ScoredSeveralClasses) -> None:
 
 def _earned(axes: Axes, scored: ScoredSeveralClasses) -> None:
     """Each decision stakes the same: what is earned is summed, not compounded."""
-    times = scored.rows["event_timestamp"].to_list()
+    times = scored.rows[EVENT_TIMESTAMP].to_list()
     axes.plot(times, np.cumsum(scored.gained) * 100, label="decided")
     axes.axhline(0, color="grey", linestyle=":")
     axes.set(ylabel="earned after costs, % of one stake", title="Earned")

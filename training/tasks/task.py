@@ -10,11 +10,11 @@ import polars as pl
 
 from lockstep.contract.targets import Target
 from training.operating_points import Floats
+from training.use_case import LABEL, UseCase
 
 if TYPE_CHECKING:
     from training.fit import FitParameters
     from training.scored_rows import ScoredRows
-    from training.use_case import UseCase
 
 
 class Task(ABC):
@@ -52,7 +52,7 @@ class Task(ABC):
     @property
     def told_afterwards(self) -> tuple[str, ...]:
         """The columns of rows that are no features: their labels, and what these are worth."""
-        return ("label",)
+        return (LABEL,)
 
     @abstractmethod
     def keywords(self, parameters: FitParameters) -> dict[str, Any]:
@@ -64,7 +64,7 @@ class Task(ABC):
 
     def labels(self, rows: pl.DataFrame) -> Any:
         """(rows,) the labels as numbers."""
-        return rows.get_column("label").to_numpy()
+        return rows.get_column(LABEL).to_numpy()
 
     def fitted_labels(self, labels: Any) -> Any:
         """(rows,) what CatBoost is fitted on."""

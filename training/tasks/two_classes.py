@@ -119,12 +119,8 @@ class RecallSlice:
 class ScoredTwoClasses(ScoredRows):
     """Rows with a probability, flagged where the target's threshold is reached."""
 
+    target: ClassTarget
     task: TwoClasses
-
-    @property
-    def threshold(self) -> float:
-        """From which score on a row is flagged."""
-        return float(self.target.threshold) if isinstance(self.target, ClassTarget) else _NAN
 
     @cached_property
     def flagged(self) -> Bools:
@@ -168,7 +164,7 @@ class ScoredTwoClasses(ScoredRows):
 
     def facts(self) -> Iterable[tuple[str, str]]:
         costs = self.task.costs
-        yield "threshold", f"{self.threshold:.4f} ({self.task.target_rule})"
+        yield "threshold", f"{self.target.threshold:.4f} ({self.task.target_rule})"
         yield "a wrong block costs", f"{costs.wrong_block:,.0f} {costs.unit}"
         yield "a missed positive costs", f"its {costs.missed}"
 

@@ -49,7 +49,7 @@ def _reliability(axes: Axes, scored: ScoredTwoClasses) -> None:
 def _cost(axes: Axes, scored: ScoredTwoClasses) -> None:
     points, costs = scored.ranked.points(), scored.task.costs
     axes.plot(points.thresholds, costs.curve(points))
-    axes.axvline(scored.threshold, color="grey", linestyle=":", label="chosen on validation")
+    axes.axvline(scored.target.threshold, color="grey", linestyle=":", label="chosen on validation")
     axes.set(
         xlabel="threshold", ylabel=f"cost in {costs.unit}", title="Cost of deciding", yscale="log"
     )

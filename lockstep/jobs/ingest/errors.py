@@ -43,10 +43,6 @@ class IngestError(LockstepError):
         )
 
     @classmethod
-    def empty(cls, path: str) -> IngestError:
-        return cls(f"{path} has no rows", next_step="export a range that has data")
-
-    @classmethod
     def fields(cls, path: str, *, rows: int, first: str, got: int, expected: int) -> IngestError:
         return cls(
             f"{path} has {rows:,} lines with another number of fields than {expected}, "
@@ -111,4 +107,15 @@ class IngestError(LockstepError):
         return cls(
             f"{rows_in:,} rows came in, {accounted:,} are accounted for",
             next_step="report this with the file: rows must never be lost",
+        )
+
+
+class EmptySourceError(IngestError):
+    """A source that is there and holds nothing."""
+
+    @classmethod
+    def at(cls, path: str) -> EmptySourceError:
+        return cls(
+            f"{path} has no rows",
+            next_step="export a range that has data; --allow-empty says that there was none",
         )

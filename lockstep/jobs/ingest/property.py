@@ -41,8 +41,6 @@ _ALIASES = {
     "ponds_within_3km": "ponds_around3000",
 }
 _FLAGS = ("is_apartment", "studio", "open_plan")
-# Below a hundred thousand roubles a price is one in thousands.
-_PRICE = {"minimum": 100_000, "maximum": 10_000_000_000}
 _MAX_DAYS = 3_650
 _PLACE_IDS = {"cell_id": pl.Int64, "district_id": pl.Int64}
 _DAY_US = 86_400_000_000
@@ -76,7 +74,8 @@ COLUMNS = (
     Column("locality_id", "name", aliases=("locality_name",)),
     Column("building_id", "decimal", nullable=True, required=False),
     *map(_attribute, ATTRIBUTES),
-    Column("last_price", "decimal", **_PRICE),  # type: ignore[arg-type]
+    # Below a hundred thousand roubles a price is one in thousands.
+    Column("last_price", "decimal", minimum=100_000, maximum=10_000_000_000),
     Column("days_exposition", "decimal", maximum=_MAX_DAYS, nullable=True),
     # So many there are at the export; how many there were at publication it does not say.
     Column("total_images", "integer", nullable=True, required=False),

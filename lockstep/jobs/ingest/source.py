@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from itertools import accumulate
 from pathlib import Path, PurePosixPath
 
-from lockstep.jobs.ingest.errors import IngestError
+from lockstep.jobs.ingest.errors import EmptySourceError, IngestError
 from lockstep.jobs.ingest.split import Split
 from lockstep.jobs.ingest.survey import Survey
 from lockstep.lake.lake import Lake
@@ -70,11 +70,12 @@ class Source:
         """The source, once all its files are known.
 
         Raises:
-            IngestError: no rows, or created times in some files only.
+            EmptySourceError: no rows.
+            IngestError: created times in some files only.
         """
         surveys = [survey for survey in surveys if survey.rows]
         if not surveys:
-            raise IngestError.empty(place.path)
+            raise EmptySourceError.at(place.path)
         first = surveys[0]
         if others := [s for s in surveys if s.has_created != first.has_created]:
             raise IngestError.mixed_columns(first.path, others[0].path, CREATED_TIMESTAMP)

@@ -1,7 +1,8 @@
 """One decimal number as ingestion stores it: whole units, or what is wrong with it.
 
 The rules are those of `parse` and `check`, which have them for whole columns of a file; here they
-are for the few numbers of a request.
+are for the few numbers of a request. Columns that are `rounded` it does not know: digits beyond
+the column's scale are refused there too.
 """
 
 from __future__ import annotations

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import json
-from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -13,92 +11,15 @@ import pytest
 from fastapi import FastAPI, Request
 from fastapi.testclient import TestClient
 from fastapi_offline import FastAPIOffline
+from gate_world import ADMIN, NOW, PREDICT, READ, World, receive
 from hypothesis import given
 from hypothesis import strategies as st
-from structlog.testing import capture_logs
 
 from lockstep.contract.api_keys import Scope, add_key, new_key, revoke_key
 from lockstep.contract.clock import FixedClock
 from serving.gate import KeyGate, default_scopes
 from serving.key_ring import KeyRing
 from serving.rate_limit import RateLimit
-
-NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
-PREDICT = ("POST", "/v1/fraud/predict")
-READ = ("GET", "/metrics")
-ADMIN = ("POST", "/v1/models/reload")
-
-
-async def _receive() -> Any:
-    return {"type": "http.request", "body": b""}
-
-
-@dataclass
-class Answer:
-    status: int
-    headers: dict[str, str]
-    body: dict[str, Any]
-
-
-@dataclass
-class World:
-    """A gate before an application that answers 200 and tells what it found."""
-
-    path: Path
-    now: datetime = NOW
-    seconds: float = 0.0
-    status: int = 200
-    reached: list[dict[str, Any]] = field(default_factory=list)
-
-    def __post_init__(self) -> None:
-        self.limit = RateLimit(lambda: self.seconds)
-        self.gate = KeyGate(
-            self._application,
-            KeyRing(self.path, lambda: self.seconds),
-            self.limit,
-            default_scopes,
-            FixedClock(self.now),
-        )
-
-    async def _application(self, scope: Any, receive: Any, send: Any) -> None:
-        self.reached.append(scope)
-        if self.status == 500:
-            raise ValueError("broken")
-        await send({"type": "http.response.start", "status": self.status, "headers": []})
-        await send({"type": "http.response.body", "body": b"{}"})
-
-    def key(self, *scopes: Scope, **options: Any) -> str:
-        key, text = new_key("shop", frozenset(scopes), now=NOW, **options)
-        add_key(self.path, key)
-        self.seconds += 1
-        return text
-
-    def ask(self, method: str, path: str, *headers: tuple[str, str], root_path: str = "") -> Answer:
-        sent: list[Any] = []
-
-        async def send(message: Any) -> None:
-            sent.append(message)
-
-        scope = {
-            "type": "http",
-            "method": method,
-            "path": root_path + path,
-            "root_path": root_path,
-            "headers": [(n.lower().encode(), v.encode("latin-1")) for n, v in headers],
-        }
-        asyncio.run(self.gate(scope, _receive, send))
-        told = {name.decode(): value.decode() for name, value in sent[0]["headers"]}
-        return Answer(sent[0]["status"], told, json.loads(sent[1]["body"]))
-
-    def status_of(self, request: tuple[str, str], key: str | None) -> int:
-        headers = [("X-API-Key", key)] if key is not None else []
-        return self.ask(*request, *headers).status
-
-
-@pytest.fixture
-def world(tmp_path: Path) -> World:
-    return World(tmp_path / "api_keys.json")
-
 
 _SEGMENTS = st.text(st.characters(exclude_characters="/"), max_size=8)
 _OPEN = (
@@ -255,93 +176,6 @@ def test_a_revoked_key_is_refused_a_second_later(world: World) -> None:
     assert world.status_of(READ, text) == 401
 
 
-def test_too_many_requests_are_told_when_to_come_again(world: World) -> None:
-    text = world.key(Scope.READ, requests_per_second=0.4, burst=2)
-    assert [world.status_of(READ, text) for _ in range(2)] == [200, 200]
-    answer = world.ask(*READ, ("X-API-Key", text))
-    assert (answer.status, answer.headers["retry-after"]) == (429, "3")
-    assert answer.body["type"] == "urn:lockstep:problem:too-many-requests"
-    world.seconds += 3
-    assert world.status_of(READ, text) == 200
-    assert len(world.reached) == 3
-
-
-def test_the_wait_is_at_least_a_second(world: World) -> None:
-    text = world.key(Scope.READ, requests_per_second=1000.0, burst=1)
-    world.status_of(READ, text)
-    assert world.ask(*READ, ("X-API-Key", text)).headers["retry-after"] == "1"
-
-
-def test_what_is_refused_takes_nothing_of_the_rate(world: World) -> None:
-    text = world.key(Scope.READ, requests_per_second=0.01, burst=1)
-    assert {world.status_of(PREDICT, text) for _ in range(5)} == {403}
-    assert [world.status_of(READ, text) for _ in range(2)] == [200, 429]
-
-
-def test_rates_outlive_a_change_of_the_file_and_those_of_revoked_keys_do_not(
-    world: World,
-) -> None:
-    kept, revoked = (world.key(Scope.READ, requests_per_second=0.01, burst=1) for _ in range(2))
-    assert [world.status_of(READ, text) for text in (kept, revoked)] == [200, 200]
-    revoke_key(world.path, revoked[4:12])
-    world.seconds += 1
-    assert world.status_of(READ, kept) == 429
-    assert set(world.limit._left) == {kept[4:12]}
-
-
-def _audits(logs: list[Any]) -> list[Any]:
-    return [entry for entry in logs if entry["event"] == "audit"]
-
-
-def test_what_admins_do_is_logged_once_it_is_answered(world: World) -> None:
-    text = world.key(Scope.ADMIN, requests_per_second=0.01, burst=2)
-    with capture_logs() as logs:
-        world.status_of(ADMIN, text)
-        world.status = 409
-        world.status_of(ADMIN, text)
-        world.status_of(ADMIN, text)
-    entry = {
-        "event": "audit",
-        "log_level": "info",
-        "key": text[4:12],
-        "name": "shop",
-        "method": "POST",
-        "path": "/v1/models/reload",
-    }
-    assert _audits(logs) == [entry | {"status": status} for status in (200, 409, 429)]
-
-
-def test_the_refused_are_logged_too(world: World) -> None:
-    text = world.key(Scope.READ)
-    with capture_logs() as logs:
-        world.status_of(ADMIN, None)
-        world.status_of(ADMIN, text + "x")
-        world.status_of(ADMIN, text)
-    told = [(entry["key"], entry["name"], entry["status"]) for entry in _audits(logs)]
-    assert told == [(None, None, 401), (None, None, 401), (text[4:12], "shop", 403)]
-
-
-def test_an_application_that_fails_is_logged_as_what_it_ends_in(world: World) -> None:
-    text = world.key(Scope.ADMIN)
-    world.status = 500
-    with capture_logs() as logs, pytest.raises(ValueError, match="broken"):
-        world.status_of(ADMIN, text)
-    assert [entry["status"] for entry in _audits(logs)] == [500]
-
-
-def test_nothing_else_is_audited_and_no_key_is_logged(world: World) -> None:
-    with capture_logs() as logs:
-        text = world.key(*Scope)
-        for request in (PREDICT, READ, ("GET", "/live")):
-            world.status_of(request, text)
-            world.status_of(request, "nonsense")
-        assert _audits(logs) == []
-        world.status_of(ADMIN, text)
-        world.status_of(ADMIN, text[:-1])
-    assert len(_audits(logs)) == 2
-    assert text[13:-1] not in str(logs)
-
-
 def test_a_proxy_s_prefix_does_not_hide_what_a_path_needs(world: World) -> None:
     text = world.key(Scope.READ)
     assert world.ask(*ADMIN, ("X-API-Key", text), root_path="/scores").status == 403
@@ -355,7 +189,7 @@ def test_a_websocket_is_gated_as_well(world: World) -> None:
         sent.append(message)
 
     scope = {"type": "websocket", "path": "/v1/stream", "headers": []}
-    asyncio.run(world.gate(scope, _receive, send))
+    asyncio.run(world.gate(scope, receive, send))
     assert sent[0]["status"] == 401
     assert world.reached == []
 

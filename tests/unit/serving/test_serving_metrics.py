@@ -158,3 +158,18 @@ def test_a_model_that_lost_its_alias_is_not_shown_as_loaded() -> None:
 def _loaded(registry: CollectorRegistry) -> dict[str, float]:
     shown = samples(registry, "lockstep_model_info")
     return {series.split('version="')[1][0]: value for series, value in shown.items()}
+
+
+def test_what_is_declared_and_refused_is_shown_by_use_case() -> None:
+    registry = CollectorRegistry()
+    metrics = Metrics(registry)
+    metrics.declare("fraud", {"block": 0.2})
+    metrics.refused("fraud", 2)
+    metrics.refused("clicks", 0)
+    assert samples(registry, "lockstep_decision_share_limit") == {
+        'lockstep_decision_share_limit{decision="block",use_case="fraud"}': 0.2
+    }
+    assert samples(registry, "lockstep_models_refused") == {
+        'lockstep_models_refused{use_case="fraud"}': 2,
+        'lockstep_models_refused{use_case="clicks"}': 0,
+    }

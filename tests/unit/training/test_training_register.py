@@ -44,6 +44,7 @@ _EVIDENCE = Evidence(
     trials=[Trial(0, {"depth": 4.0}, 0.7, 5, [0.6], is_pruned=False)],
     selection=Selection({"a": 0.2, "b": -0.1}, 0.0),
     warnings=[],
+    recipe="5f2a",
 )
 _USE_CASE = UseCase(
     name="toy",

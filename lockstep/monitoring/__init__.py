@@ -1,0 +1,1 @@
+"""What the platform says of itself: freshness of views, state of tables, models and the ledger."""
