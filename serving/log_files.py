@@ -6,11 +6,11 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
-from uuid import uuid4
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -47,6 +47,9 @@ def compact(lake: Lake, use_case: str, *, before: date) -> Iterator[CompactedDay
         LakeError: the lake refuses it.
     """
     for folder, keys in sorted(_days(lake, use_case, before).items()):
+        if len(keys) < 2:
+            yield CompactedDay(folder, len(keys), 0)
+            continue
         left = _without_held(lake, keys)
         if len(left) < 2:
             yield CompactedDay(folder, len(keys), 0)
@@ -109,7 +112,9 @@ def _merged(lake: Lake, folder: str, keys: Sequence[str]) -> int:
                     {_HOLDS: json.dumps(keys)}
                 )
 
-    whole = f"{folder}/{_WHOLE}{uuid4().hex}.parquet"
+    # Named after what it holds: two runs at once write the same object.
+    name = hashlib.sha256("\n".join(keys).encode()).hexdigest()
+    whole = f"{folder}/{_WHOLE}{name}.parquet"
     lake.write_parquet_batches(whole, tables(), repeating=repeating(schema.empty_table()))
     lake.delete(keys)
     return rows

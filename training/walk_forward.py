@@ -137,6 +137,7 @@ class WalkForward:
             as_of=self.as_of,
             parameters=parameters,
             above=options.select_above,
+            seed=options.parameters.seed,
             on_tree=lambda done, best: True,
         )
         return WalkedFold(predictor, split, scored_by(predictor, split.test, self.use_case))

@@ -17,13 +17,18 @@ with DAG(
     start_date=first_instant(),
     catchup=True,
     max_active_runs=2,
-    deadline=done_within(minutes=360),
+    deadline=done_within(minutes=1_800),
     template_undefined=StrictUndefined,
     tags=["lockstep"],
 ):
     for name in use_cases():
         with TaskGroup(name):
             chain(
-                command("validate", name, "--end", END, pool="lockstep_checks", minutes=10),
+                command(
+                    *("validate", name, "--end", END),
+                    pool="lockstep_checks",
+                    minutes=10,
+                    waits=True,
+                ),
                 command("score", name, "--date", DAY, pool="lockstep_lake", minutes=60),
             )

@@ -28,7 +28,12 @@ with DAG(
         as_of = (name, "--as-of", END)
         with TaskGroup(name):
             chain(
-                command("validate", name, "--end", END, pool="lockstep_checks", minutes=10),
+                command(
+                    *("validate", name, "--end", END),
+                    pool="lockstep_checks",
+                    minutes=10,
+                    waits=True,
+                ),
                 command("train", *as_of, *SEARCH, pool="lockstep_train", minutes=360),
                 command("evaluate", *as_of, "--challenger", pool="lockstep_train", minutes=60),
                 command("promote", *as_of, pool="lockstep_train", minutes=60, skip_on_exit_code=3),

@@ -16,6 +16,7 @@ def exporter(
     LOCKSTEP_SCHEDULE_SECONDS says how often views are to be materialised (default 3600),
     LOCKSTEP_COLLECT_SECONDS how often it looks (15).
     """
+    import os
     import signal
     import threading
 
@@ -31,6 +32,8 @@ def exporter(
     from lockstep.use_cases import load_use_case, use_cases
 
     quiet_libraries()
+    # A server that hangs would hold up what is known of all else for six minutes.
+    os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "5")
     settings, declared, package = Settings(), MonitoringSettings(), "feature_repo.windows"
     named = use_cases(package, entry="WINDOW_SPECS")
     specs = {n: load_use_case(package, n, entry="WINDOW_SPECS").WINDOW_SPECS for n in named}
@@ -40,6 +43,7 @@ def exporter(
         lake=Lake.at(settings.lake),
         tracking_uri=settings.tracking_uri,
         schedule_seconds=declared.schedule_seconds,
+        scheduled=declared.scheduled,
     )
     clock, ended = SystemClock(), threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):

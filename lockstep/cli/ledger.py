@@ -23,7 +23,7 @@ def group() -> None:
 @app.command()
 def check(
     use_case: Annotated[str, typer.Argument(help="Whose views, such as 'fraud'.")],
-    at: Annotated[str, typer.Option(help="UTC instant before which one must have finished.")],
+    at: Annotated[str, typer.Option(help="UTC instant up to which materialisations count.")],
 ) -> None:
     """Reads every materialisation of USE_CASE that is on record and shows the last of each view.
 
@@ -48,9 +48,9 @@ def check(
     for view in feature_views(use_case):
         if lake.table(view.batch_source.path).horizon() is None:
             continue  # never built, so never materialised
-        rows = [r for r in rows_of(lake, project, view.name) if r.started < until]
+        rows = [r for r in rows_of(lake, project, view.name) if r.horizon <= until]
         if not rows:
-            raise LedgerError.none_before(view.name, until)
+            raise LedgerError.none_until(view.name, until)
         found[view.name] = rows
     Console().print(ledger_table({name: rows[-1] for name, rows in found.items()}))
     typer.echo(f"{sum(map(len, found.values())):,} materialisations are on record")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import date, datetime
 from typing import Annotated
 
 import typer
@@ -17,21 +17,13 @@ Before = Annotated[
 
 @app.command()
 def compact(use_case: UseCaseName, before: Before) -> None:
-    """Makes one object of each finished day: servers write one every few seconds.
-
-    Today's is still written to and is refused.
-    """
-    from lockstep.cli.errors import UsageError
-    from lockstep.contract.clock import SystemClock
+    """Makes one object of each finished day: servers write one every few seconds."""
     from lockstep.lake.lake import Lake
     from lockstep.settings import Settings
     from serving.log_files import compact as run
 
-    today = SystemClock().now().date()
-    if before.date() > today:
-        raise UsageError.unfinished_day("--before", before.date(), today)
     done = 0
-    for day in run(Lake.at(Settings().lake), use_case, before=before.date()):
+    for day in run(Lake.at(Settings().lake), use_case, before=_finished(before)):
         done += day.rows > 0
         if day.rows:
             typer.echo(f"{day.folder}: {day.objects:,} objects are one, {day.rows:,} rows")
@@ -45,7 +37,18 @@ def expire(use_case: UseCaseName, before: Before) -> None:
     from lockstep.settings import Settings
     from serving.log_files import expire as run
 
-    gone = run(Lake.at(Settings().lake), use_case, before=before.date())
+    gone = run(Lake.at(Settings().lake), use_case, before=_finished(before))
     for folder in gone:
         typer.echo(f"deleted {folder}")
     typer.echo(f"{len(gone):,} days deleted")
+
+
+def _finished(before: datetime) -> date:
+    """The day, which is today or earlier: today's log is still written to."""
+    from lockstep.cli.errors import UsageError
+    from lockstep.contract.clock import SystemClock
+
+    today = SystemClock().now().date()
+    if before.date() > today:
+        raise UsageError.unfinished_day("--before", before.date(), today)
+    return before.date()

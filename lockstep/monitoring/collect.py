@@ -16,13 +16,13 @@ import structlog
 
 from lockstep.contract.clock import Clock
 from lockstep.contract.model_artefact import CHALLENGER
-from lockstep.contract.model_registry import model_registry
+from lockstep.contract.model_registry import RegistryError, model_registry
 from lockstep.errors import LockstepError
 from lockstep.lake.errors import LakeError
 from lockstep.lake.lake import Lake
 from lockstep.monitoring.freshness import max_age
 from lockstep.monitoring.gauges import Gauges
-from lockstep.stores.errors import SourceError
+from lockstep.stores.errors import StoreUnavailableError
 from lockstep.stores.marks import Marks
 from lockstep.stores.online import LockstepOnlineStore
 
@@ -48,13 +48,17 @@ class WatchedUseCase:
 
 @dataclass(frozen=True)
 class Watched:
-    """What is looked at, and how often views are to be materialised."""
+    """What is looked at, and how often views of `scheduled` use cases are to be materialised.
+
+    None are all.
+    """
 
     use_cases: Sequence[WatchedUseCase]
     config: RepoConfig
     lake: Lake
     tracking_uri: str
     schedule_seconds: int
+    scheduled: frozenset[str] = frozenset()
     online: LockstepOnlineStore = field(default_factory=LockstepOnlineStore)
 
 
@@ -65,14 +69,15 @@ def collect(watched: Watched, clock: Clock) -> Gauges:
     """
     gauges = Gauges()
     gauges.add("lockstep_collected_timestamp_seconds", value=clock.now().timestamp())
-    for part, look in _LOOKS.items():
+    for part, (look, down) in _LOOKS.items():
         found = Gauges()
         try:
             look(watched, found)
         except LockstepError as error:
-            _log.warning("a part does not answer", part=part, why=str(error))
-            # Of Redis nothing is known where the lake, which says what is in it, is down.
-            if part == "lake" or not isinstance(error, LakeError | SourceError):
+            _log.warning("looking failed", part=part, why=str(error))
+            # Another error, such as a damaged record or a lake that says not what is in Redis,
+            # tells nothing of whether the part is up.
+            if isinstance(error, down):
                 gauges.add("lockstep_up", part, value=0)
         else:
             gauges.update(found)
@@ -102,9 +107,11 @@ def _look_at_lake(watched: Watched, gauges: Gauges) -> None:
 def _look_at_views(watched: Watched, gauges: Gauges) -> None:
     """What was declared is shown of every view that was built, materialised or not."""
     for use_case in watched.use_cases:
+        # Redis is asked also where nothing was built.
+        watched.online.horizon(watched.config, use_case.views[0])
         built = _built(watched.lake, use_case)
         views = [view for view in use_case.views if view.batch_source.path in built]
-        if views:
+        if views and (not watched.scheduled or use_case.name in watched.scheduled):
             every = watched.schedule_seconds
             gauges.add("lockstep_schedule_interval_seconds", use_case.name, value=every)
         for view in views:
@@ -146,8 +153,10 @@ def _built(lake: Lake, use_case: WatchedUseCase) -> dict[str, Mapping[str, Any]]
     return {name: metadata for name, metadata in found.items() if "horizon" in metadata}
 
 
-_LOOKS: dict[str, Callable[[Watched, Gauges], None]] = {
-    "lake": _look_at_lake,
-    "online_store": _look_at_views,
-    "registry": _look_at_models,
+_Look = Callable[[Watched, Gauges], None]
+# Each part, and the error that says that it does not answer.
+_LOOKS: dict[str, tuple[_Look, type[LockstepError]]] = {
+    "lake": (_look_at_lake, LakeError),
+    "online_store": (_look_at_views, StoreUnavailableError),
+    "registry": (_look_at_models, RegistryError),
 }

@@ -176,9 +176,9 @@ class LedgerError(PluginError):
         )
 
     @classmethod
-    def none_before(cls, view: str, at: object) -> LedgerError:
+    def none_until(cls, view: str, at: object) -> LedgerError:
         return cls(
-            f"no materialisation of view {view!r} that began before {at} is on record",
+            f"no materialisation of view {view!r} up to {at} is on record",
             next_step="run `lockstep materialize` or `feast materialize`",
         )
 

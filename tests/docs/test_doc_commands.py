@@ -18,7 +18,17 @@ PAGES = sorted([*(ROOT / "docs").glob("*.md"), ROOT / "README.md"])
 OUTSIDE = ("docker", "kubectl", "airflow", "k8s/deploy", "k8s/overlays/local/make-secrets")
 NEEDS = re.compile(r"needs? (a cluster|Airflow|Docker)", re.IGNORECASE)
 _BLOCK = re.compile(r"```(?:console|sh|bash)\n(.*?)```", re.DOTALL)
-_SHELL = {"cd", "export", "openssl", "python", ".venv/bin/python", "curl", "feast", "cp", "RECORD=1"}
+_SHELL = {
+    "cd",
+    "export",
+    "openssl",
+    "python",
+    ".venv/bin/python",
+    "curl",
+    "feast",
+    "cp",
+    "RECORD=1",
+}
 
 
 def commands(page: str) -> list[tuple[str, str]]:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import urllib.request
 from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
-from feast_project import HOUR, T0, apply_definitions
+from feast_project import HOUR, T0, apply_definitions, make_project
 from free_port import free_port
 from prometheus_client.parser import text_string_to_metric_families
 
@@ -133,6 +134,33 @@ def test_of_redis_nothing_is_known_where_the_lake_is_down(
     found = look(materialized, lake=Lake.at(s3_uri))
     assert found["lockstep_up", "lake"] == 0
     assert ("lockstep_up", "online_store") not in found
+
+
+def test_only_what_has_a_schedule_can_be_late(materialized: Settings) -> None:
+    name = "lockstep_schedule_interval_seconds"
+    assert (name, "fraud") in look(materialized, scheduled=frozenset({"fraud"}))
+    other = look(materialized, scheduled=frozenset({"clicks"}))
+    assert (name, "fraud") not in other
+    assert ("lockstep_view_max_age_seconds", "fraud", "customer_windows") in other
+
+
+def test_redis_is_asked_where_nothing_was_built(
+    redis_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = make_project(tmp_path)
+    monkeypatch.setenv("REDIS_URL", redis_url)
+    assert look(settings)["lockstep_up", "online_store"] == 1
+    monkeypatch.setenv("REDIS_URL", f"redis://127.0.0.1:{free_port()}/0")
+    assert look(settings)["lockstep_up", "online_store"] == 0
+
+
+def test_a_damaged_record_is_not_taken_for_a_server_that_is_down(materialized: Settings) -> None:
+    lake = Lake.at(materialized.lake)
+    for key in lake.list("_ledger/"):
+        lake.write_bytes(key, b"{")
+    found = look(materialized)
+    assert ("lockstep_up", "online_store") not in found
+    assert found["lockstep_up", "lake"] == 1
 
 
 def test_a_registry_that_is_down_is_said(materialized: Settings) -> None:

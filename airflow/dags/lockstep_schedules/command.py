@@ -20,6 +20,8 @@ RETRIES: dict[str, Any] = {
     "retry_exponential_backoff": 2,
     "max_retry_delay": timedelta(hours=1),
 }
+# For tables that another DAG builds: tried for a day, every hour at last.
+WAITING = {**RETRIES, "retries": 30}
 
 
 def command(
@@ -31,11 +33,12 @@ def command(
     task_id: str | None = None,
     skip_on_exit_code: int | None = None,
     on_spark: bool = False,
+    waits: bool = False,
 ) -> BaseOperator:
     """The operator that runs `lockstep WORDS USE_CASE OPTIONS`, in at most `minutes`.
 
     Options may be templates without single quotes. With `on_spark` the command is one that has
-    an engine, and LOCKSTEP_ENGINE=spark submits it to Spark.
+    an engine, and LOCKSTEP_ENGINE=spark submits it to Spark. One that `waits` is tried for a day.
     """
     arguments = [*words.split(), use_case, *options]
     submitted = on_spark and settings.uses_spark()
@@ -46,7 +49,7 @@ def command(
         "execution_timeout": timedelta(minutes=minutes),
         "skip_on_exit_code": skip_on_exit_code,
         "do_xcom_push": False,
-        **RETRIES,
+        **(WAITING if waits else RETRIES),
     }
     match settings.runner():
         case "docker":

@@ -26,7 +26,8 @@ def in_container(argv: list[str], **common: Any) -> DockerOperator:
         network_mode=settings.required("LOCKSTEP_DOCKER_NETWORK", network),
         user=_USER,
         mounts=[
-            Mount(target="/tmp", source=None, type="tmpfs"),
+            # Not a tmpfs, which Docker mounts without `exec`: Spark unpacks libraries there.
+            Mount(target="/tmp", source="lockstep-tmp", type="volume"),
             Mount(target="/var/lib/lockstep", source="lockstep-home", type="volume"),
         ],
         mount_tmp_dir=False,

@@ -37,5 +37,6 @@ def tell_late(context: dict[str, Any]) -> None:
     log.error("%s: run %s is %s", late, run["dag_run_id"], run["state"])
     if url := os.environ.get("LOCKSTEP_ALERTS_URL", "").rstrip("/"):
         labels = {"alertname": "ScheduleLate", "severity": "ticket", "dag": run["dag_id"]}
-        alert = {"labels": labels, "annotations": {"summary": late}}
+        told = {"summary": late, "runbook_url": "docs/runbooks.md#schedulelate"}
+        alert = {"labels": labels, "annotations": told}
         httpx.post(f"{url}/api/v2/alerts", json=[alert], timeout=10).raise_for_status()

@@ -26,6 +26,7 @@ _OTHERS = {
     "MLFLOW_TRACKING_PASSWORD",
     "FEAST_FS_YAML_FILE_PATH",
     "FEAST_REGISTRY_URL",
+    "LOCKSTEP_ALERTS_URL",
     "LOCKSTEP_RUNNER",
     "LOCKSTEP_ENGINE",
     "LOCKSTEP_USE_CASES",
@@ -54,6 +55,8 @@ def variables() -> set[str]:
 def faults(config: dict[str, Any], folder: Path = FOLDER) -> list[str]:
     """All that is wrong with what compose made of its file; nothing where it is fine."""
     found = [fault for name, s in config["services"].items() for fault in _service(name, s)]
+    built = [s["image"] for s in config["services"].values() if "build" in s]
+    found += [f"{image} is built by two services" for image in built if built.count(image) > 1]
     for name, secret in config.get("secrets", {}).items():
         if Path(secret["file"]).parent.name != "secrets":
             found.append(f"secret {name} is not a file of compose/secrets")

@@ -100,7 +100,8 @@ def test_no_rule_names_a_use_case() -> None:
 
 def test_each_alert_has_its_runbook(runbooks: str) -> None:
     assert {r["alert"]: found for r in alerts() if (found := _without_runbook(runbooks, r))} == {}
-    assert {title for title, _ in _sections(runbooks)} == {rule["alert"] for rule in alerts()}
+    told = {rule["alert"] for rule in alerts()} | {"ScheduleLate"}  # by Airflow itself
+    assert {title for title, _ in _sections(runbooks)} == told
 
 
 def test_an_alert_without_a_runbook_is_caught(runbooks: str) -> None:

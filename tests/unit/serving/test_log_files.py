@@ -124,6 +124,38 @@ class _Ending(Lake):
             super().delete([key])
 
 
+class _Overtaken(Lake):
+    """A lake of a run that another one overtakes before its first write, or its first deletion."""
+
+    def __init__(self, uri: str, *, before: str) -> None:
+        super().__init__(uri)
+        object.__setattr__(self, "before", before)
+
+    def _overtake(self, call: str) -> None:
+        if self.before == call:  # type: ignore[attr-defined]
+            object.__setattr__(self, "before", "")
+            list(compact(Lake.at(self.uri), "fraud", before=NEXT))
+
+    def delete(self, keys: Any) -> None:
+        if keys:
+            self._overtake("delete")
+        super().delete(keys)
+
+    def write_parquet_batches(self, key: str, batches: Any, **options: Any) -> int:
+        read = list(batches)
+        self._overtake("write")
+        return super().write_parquet_batches(key, read, **options)
+
+
+@pytest.mark.parametrize("before", ["write", "delete"])
+def test_of_two_runs_at_once_neither_doubles_a_row(log: Lake, before: str) -> None:
+    overtaken = _Overtaken(log.uri, before=before)
+    list(compact(overtaken, "fraud", before=NEXT))
+    assert overtaken.before == ""  # type: ignore[attr-defined]
+    for folder in FOLDERS:
+        assert request_ids(log, folder) == ["a", "b", "c", "d", "e"]
+
+
 def test_a_column_that_came_during_the_day_is_null_before(log: Lake) -> None:
     key = log.list(f"{FOLDERS[1]}/")[0]
     rows = pq.read_table(pa.BufferReader(log.read_bytes(key)))
