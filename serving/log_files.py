@@ -44,7 +44,7 @@ def compact(lake: Lake, use_case: str, *, before: date) -> Iterator[CompactedDay
 
     Raises:
         LogDayError: objects of one day have columns of different types.
-        LakeError: the lake refuses it.
+        LakeError: the lake refuses it, or another run has been faster; no row is lost or doubled.
     """
     for folder, keys in sorted(_days(lake, use_case, before).items()):
         if len(keys) < 2:

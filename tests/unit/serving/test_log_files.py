@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
 from datetime import date, timedelta
 from typing import Any
 
@@ -14,6 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from served_batches import EVENING_US, requests, served
 
+from lockstep.lake.errors import NoObjectError
 from lockstep.lake.lake import Lake
 from lockstep.windows.microseconds import SECOND_US, instant_at
 from serving.errors import LogDayError
@@ -150,10 +152,13 @@ class _Overtaken(Lake):
 @pytest.mark.parametrize("before", ["write", "delete"])
 def test_of_two_runs_at_once_neither_doubles_a_row(log: Lake, before: str) -> None:
     overtaken = _Overtaken(log.uri, before=before)
-    list(compact(overtaken, "fraud", before=NEXT))
+    # What it still has to do was done meanwhile; the next run goes on.
+    with suppress(NoObjectError):
+        list(compact(overtaken, "fraud", before=NEXT))
     assert overtaken.before == ""  # type: ignore[attr-defined]
     for folder in FOLDERS:
         assert request_ids(log, folder) == ["a", "b", "c", "d", "e"]
+        assert len(log.list(f"{folder}/")) == 1
 
 
 def test_a_column_that_came_during_the_day_is_null_before(log: Lake) -> None:
