@@ -1,6 +1,9 @@
 -- One role for each database, which is its own, and one that reads Feast's registry. Passwords are
 -- files of secrets; psql reads them here, so that no command line shows them.
 \set ON_ERROR_STOP on
+-- An error tells the statement that failed, and a password stands in it: neither here nor in the log.
+\set SHOW_CONTEXT never
+SET log_error_verbosity TO terse;
 \set mlflow `cat "${SECRETS_DIR:-/run/secrets}/postgres_mlflow_password"`
 \set feast `cat "${SECRETS_DIR:-/run/secrets}/postgres_feast_password"`
 \set feast_reader `cat "${SECRETS_DIR:-/run/secrets}/postgres_feast_reader_password"`

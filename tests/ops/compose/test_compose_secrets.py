@@ -28,7 +28,7 @@ def secrets() -> Iterator[Path]:
         yield Path(folder)
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def postgres() -> Iterator[PostgresServer]:
     with postgres_server() as server:
         yield server
@@ -185,6 +185,16 @@ def test_a_missing_password_of_postgres_is_named(postgres: PostgresServer, alone
     (alone.secrets / "postgres_feast_reader_password").unlink()
     with pytest.raises(AssertionError, match="postgres_feast_reader_password is missing"):
         run_roles(postgres, FOLDER / "postgres" / "roles.sql", alone.secrets)
+
+
+def test_an_error_of_the_roles_tells_no_password(postgres: PostgresServer, alone: Topology) -> None:
+    roles = FOLDER / "postgres" / "roles.sql"
+    run_roles(postgres, roles, alone.secrets)
+    with pytest.raises(AssertionError, match='role "mlflow" already exists') as refused:
+        run_roles(postgres, roles, alone.secrets)
+    password = (alone.secrets / "postgres_mlflow_password").read_text()
+    assert password not in str(refused.value)
+    assert password not in (postgres.folder / "log").read_text()
 
 
 def test_a_mistake_in_the_roles_is_named(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import re
 import subprocess
 import urllib.error
 import urllib.request
@@ -59,8 +60,8 @@ def smoked(topology: Topology) -> subprocess.CompletedProcess[str]:
 
 def test_smoke_goes_the_whole_way(smoked: subprocess.CompletedProcess[str]) -> None:
     assert smoked.returncode == 0, smoked.stdout[-3000:] + smoked.stderr[-3000:]
-    assert "200 predictions" in smoked.stdout
-    assert "mismatches: 0" in smoked.stdout
+    # As many events as there are after the cut.
+    assert re.search(r"^\d{2,} predictions, .*mismatches: 0$", smoked.stdout, re.MULTILINE)
     assert smoked.stdout.endswith("smoke: passed\n")
 
 

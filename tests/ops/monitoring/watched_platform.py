@@ -62,14 +62,15 @@ def watched_platform(folder: Path) -> Iterator[Watched]:
     apply_definitions(settings)
     train_small(settings)
     with ExitStack() as stack:
-        environment = stack.enter_context(pytest.MonkeyPatch.context())
         redis_url = stack.enter_context(embedded_redis())
-        environment.setenv("LOCKSTEP_PROJECT_DIR", str(settings.project_dir))
-        environment.setenv("LOCKSTEP_COLLECT_SECONDS", "1")
-        environment.setenv("REDIS_URL", redis_url)
         materialize(settings, redis_url, END)
-        exporter = stack.enter_context(_exporter(folder / "exporter.log"))
-        api = stack.enter_context(serving(folder / "serve.log"))
+        # For the processes alone: other tests run in this one as long as the platform stands.
+        with pytest.MonkeyPatch.context() as environment:
+            environment.setenv("LOCKSTEP_PROJECT_DIR", str(settings.project_dir))
+            environment.setenv("LOCKSTEP_COLLECT_SECONDS", "1")
+            environment.setenv("REDIS_URL", redis_url)
+            exporter = stack.enter_context(_exporter(folder / "exporter.log"))
+            api = stack.enter_context(serving(folder / "serve.log"))
         api.wait_until_ready()
         held = Secrets(folder / "secrets")
         held.folder.mkdir()
