@@ -181,7 +181,7 @@ def real(real_data_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> Setti
 
 
 @pytest.mark.realdata
-@pytest.mark.timeout(600)
+@pytest.mark.timeout(1800)
 def test_on_the_real_bars_it_is_what_a_rebuild_gives(
     real: Settings, redis_url: str, redis_environment: None
 ) -> None:

@@ -16,7 +16,7 @@ from composed import FOLDER, ROOT
 
 DOCKERFILE = FOLDER / "api.Dockerfile"
 # An environment is made, and Feast and MLflow are imported as if for the first time.
-pytestmark = pytest.mark.timeout(900)
+pytestmark = pytest.mark.timeout(1800)
 IGNORED = shutil.ignore_patterns("__pycache__", "*.so", ".lockstep", "*.egg-info")
 
 

@@ -20,7 +20,7 @@ from redis import Redis
 from redis.exceptions import RedisError
 
 # Nine processes start, five of which import Feast or MLflow.
-pytestmark = pytest.mark.timeout(900)
+pytestmark = pytest.mark.timeout(1800)
 
 
 @pytest.fixture(scope="module")

@@ -15,6 +15,9 @@ PLANTED = (
     'use_case:prediction_failures:share5m{usecase=~"$use_case"}',
 )
 
+# On a machine with much else to do, its servers take minutes to start.
+pytestmark = pytest.mark.timeout(1800)
+
 
 def _shown(server: Server, expr: str) -> bool:
     return any(math.isfinite(value) for _, value in server.query(expr))
