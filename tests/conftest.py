@@ -16,6 +16,7 @@ import pytest
 from hypothesis import settings
 from s3_servers import S3Server, moto_server, only_environment
 
+import lockstep.stores  # noqa: F401 - makes the import of Feast quick, which comes after
 from lockstep.lake.lake import Lake
 
 if TYPE_CHECKING:

@@ -5,20 +5,16 @@ from __future__ import annotations
 import json
 import os
 import subprocess
-import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
+
+from programs import program
 
 ROOT = Path(__file__).parents[3]
 FOLDER = ROOT / "compose"
 REQUIRED = {"LOCKSTEP_VERSION": "0.1.0"}
 PROFILES = ("", "ui", "airflow", "stream", "monitoring", "jobs", "all")
-
-
-def program(name: str) -> Path:
-    """A tool of this environment."""
-    return Path(sys.executable).with_name(name)
 
 
 def compose(

@@ -19,9 +19,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from composed import FOLDER, ROOT, config, make_secrets, program
+from composed import FOLDER, ROOT, config, make_secrets
 from free_port import free_port
 from postgres_server import PASSWORD, USER, PostgresServer, postgres_server
+from programs import program
 from s3_servers import moto_server
 
 _PORTS = {

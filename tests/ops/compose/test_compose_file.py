@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 from compose_faults import faults, image_faults, variables
-from composed import FOLDER, PROFILES, REQUIRED, ROOT, compose, config, program
+from composed import FOLDER, PROFILES, REQUIRED, ROOT, compose, config
+from programs import program
 
 IMAGES = sorted(FOLDER.glob("*.Dockerfile"))
 SCRIPTS = [FOLDER / name for name in ("entrypoint", "make-secrets", "s3-buckets", "smoke")]

@@ -10,9 +10,10 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import pytest
-from composed import FOLDER, ROOT, config, make_secrets, program
+from composed import FOLDER, ROOT, config, make_secrets
 from local_topology import Topology, run_roles, start_front, start_redis
 from postgres_server import PostgresServer, postgres_server
+from programs import program
 from test_compose_topology import front_faults, redis_faults
 
 from lockstep.contract.api_keys import read_keys

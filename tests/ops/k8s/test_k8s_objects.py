@@ -25,6 +25,7 @@ from k8s_value_rules import (
     secrets_of_production,
     variable_faults,
 )
+from programs import program
 
 KUBERNETES = "1.37.0"
 _CUSTOM = {"ServiceMonitor", "PrometheusRule"}  # test_k8s_monitors.py
@@ -303,6 +304,9 @@ def test_files_are_in_style() -> None:
     rules = "{extends: default, rules: {document-start: disable, line-length: {max: 120}, "
     rules += "comments: {min-spaces-from-content: 1}, octal-values: disable}}"
     done = subprocess.run(
-        ["yamllint", "--strict", "-d", rules, *files], check=False, capture_output=True, text=True
+        [program("yamllint"), "--strict", "-d", rules, *files],
+        check=False,
+        capture_output=True,
+        text=True,
     )
     assert done.returncode == 0, done.stdout

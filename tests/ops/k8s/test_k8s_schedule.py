@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 import typer
 from k8s_manifests import K8S, Object, of_kind
+from programs import program
 
 from lockstep.cli.main import app
 
@@ -29,8 +30,8 @@ class Schedule:
 
     def __init__(self, folder: Path) -> None:
         self.calls = folder / "calls"
-        for program in ("lockstep", "spark-submit"):
-            path = folder / program
+        for name in ("lockstep", "spark-submit"):
+            path = folder / name
             path.write_text(RECORDER)
             path.chmod(0o755)
         self.path = f"{folder}:{os.environ['PATH']}"
@@ -202,12 +203,16 @@ def test_names_of_jobs_have_room_for_the_minutes(objects: list[Object]) -> None:
 
 def test_scripts_are_clean() -> None:
     scripts = [RUN, K8S / "deploy", K8S / "overlays" / "local" / "make-secrets"]
-    done = subprocess.run(["shellcheck", *scripts], check=False, capture_output=True, text=True)
+    done = subprocess.run(
+        [program("shellcheck"), *scripts], check=False, capture_output=True, text=True
+    )
     assert done.returncode == 0, done.stdout
 
 
 def test_the_linter_sees_a_mistake(tmp_path: Path) -> None:
     planted = tmp_path / "run"
     planted.write_text(RUN.read_text().replace('"$minutes"', "$minutes_"))
-    done = subprocess.run(["shellcheck", planted], check=False, capture_output=True, text=True)
+    done = subprocess.run(
+        [program("shellcheck"), planted], check=False, capture_output=True, text=True
+    )
     assert "minutes_" in done.stdout

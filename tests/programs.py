@@ -1,0 +1,11 @@
+"""Where the tools that `make setup` installs are: on nobody's PATH, unless they put them there."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+
+def program(name: str) -> Path:
+    """A tool of this environment."""
+    return Path(sys.executable).with_name(name)
