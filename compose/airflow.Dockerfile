@@ -18,12 +18,9 @@ RUN /opt/uv/bin/uv sync --frozen --no-dev --extra postgres --no-install-package 
 # hadolint ignore=DL3059
 RUN .venv/bin/python -c "import lockstep.stores._vectors, lockstep.contract._trees"
 COPY airflow/requirements.txt /tmp/airflow.txt
-# Airflow's drivers for PostgreSQL; made by
-#   uv pip compile --no-deps --universal --generate-hashes, of psycopg2-binary and asyncpg
-COPY compose/airflow-postgres.txt /tmp/airflow-postgres.txt
 RUN /opt/uv/bin/uv venv /opt/airflow \
  && /opt/uv/bin/uv pip install --python /opt/airflow/bin/python --no-deps --require-hashes \
-    -r /tmp/airflow.txt -r /tmp/airflow-postgres.txt
+    -r /tmp/airflow.txt
 
 FROM maven:3.9.11-eclipse-temurin-17 AS jars
 WORKDIR /jars

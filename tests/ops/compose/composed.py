@@ -39,11 +39,3 @@ def config(profile: str = "all", file: Path = FOLDER / "compose.yaml") -> dict[s
     done = compose("config", "--format", "json", file=file, profile=profile)
     assert done.returncode == 0, done.stderr
     return dict(json.loads(done.stdout))
-
-
-def make_secrets(folder: Path) -> subprocess.CompletedProcess[str]:
-    """Runs compose/make-secrets into another folder."""
-    environment = {**os.environ, "SECRETS_DIR": str(folder), "LOCKSTEP": str(program("lockstep"))}
-    return subprocess.run(
-        [FOLDER / "make-secrets"], env=environment, capture_output=True, text=True, check=False
-    )

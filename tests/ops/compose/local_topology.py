@@ -19,7 +19,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from composed import FOLDER, ROOT, config, make_secrets
+from compose_secrets import make_secrets
+from composed import FOLDER, ROOT, config
 from free_port import free_port
 from postgres_server import PASSWORD, USER, PostgresServer, postgres_server
 from programs import program

@@ -10,7 +10,9 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import pytest
-from composed import FOLDER, ROOT, config, make_secrets
+import yaml
+from compose_secrets import make_secrets
+from composed import FOLDER, ROOT, config
 from local_topology import Topology, run_roles, start_front, start_redis
 from postgres_server import PostgresServer, postgres_server
 from programs import program
@@ -69,6 +71,9 @@ def test_prometheus_takes_what_is_made_for_it(secrets: Path) -> None:
             ["promtool", "check", "web-config", secrets / name], capture_output=True, check=False
         )
         assert checked.returncode == 0, checked.stderr
+        (user,) = yaml.safe_load((secrets / name).read_text())["basic_auth_users"].items()
+        assert user[0] == "lockstep"
+        assert re.fullmatch(r"\$2b\$10\$[./A-Za-z0-9]{53}", user[1])
 
 
 def entered(folder: Path, **variables: str) -> subprocess.CompletedProcess[str]:

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import base64
 import json
-import secrets
 import shutil
 import subprocess
-import sys
 import threading
 import time
 import urllib.error
@@ -21,8 +19,9 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+from compose_secrets import make_secrets
 from free_port import free_port
-from monitoring_files import ALERTMANAGER, MONITORING, PROMETHEUS, RECORDED
+from monitoring_files import ALERTMANAGER, PROMETHEUS, RECORDED
 
 PATIENCE_SECONDS = 60.0
 _SECRETS = "/run/secrets"
@@ -69,17 +68,19 @@ class Secrets:
 
     folder: Path
 
+    @classmethod
+    def made(cls, folder: Path) -> Secrets:
+        """All that compose/make-secrets makes."""
+        made = make_secrets(folder)
+        assert made.returncode == 0, made.stderr
+        return cls(folder)
+
     def add(self, name: str, text: str) -> None:
         (self.folder / name).write_text(text)
 
     def password(self, server: str) -> str:
-        """A new password of that server, with the file that it checks against."""
-        password = secrets.token_urlsafe(16)
-        self.add(f"{server}_password", password)
-        command = [sys.executable, str(MONITORING / "web_config.py")]
-        made = subprocess.run(command, input=password.encode(), capture_output=True, check=True)
-        self.add(f"{server}_web_config", made.stdout.decode())
-        return password
+        """What that server asks for."""
+        return (self.folder / f"{server}_password").read_text()
 
     def placed(self, config: str) -> str:
         """`config` with the files of secrets where they are here."""
@@ -106,7 +107,7 @@ def prometheus(
     command = [
         "prometheus",
         f"--config.file={folder / 'prometheus.yml'}",
-        f"--web.config.file={held.folder / 'prometheus_web_config'}",
+        f"--web.config.file={held.folder / 'prometheus_web.yml'}",
         f"--web.listen-address=127.0.0.1:{port}",
         f"--storage.tsdb.path={folder / 'data'}",
     ]
@@ -126,7 +127,7 @@ def alertmanager(folder: Path, held: Secrets, **settings: str) -> Iterator[Serve
     command = [
         name,
         f"--config.file={folder / 'alertmanager.yml'}",
-        f"--web.config.file={held.folder / 'alertmanager_web_config'}",
+        f"--web.config.file={held.folder / 'alertmanager_web.yml'}",
         f"--web.listen-address=127.0.0.1:{port}",
         f"--storage.path={folder / 'notified'}",
         "--cluster.listen-address=",

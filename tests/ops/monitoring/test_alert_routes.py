@@ -72,7 +72,7 @@ def test_what_explains_is_told_and_what_follows_is_held_back(tmp_path: Path) -> 
     burns = [alert("ErrorBudgetBurnSlow", "page", use_case=name) for name in ("fraud", "parcels")]
     late = alert("MaterializationLate", "ticket", use_case="fraud", view="customer_windows")
     with pages() as (host, received):
-        held = Secrets(tmp_path)
+        held = Secrets.made(tmp_path / "secrets")
         held.add("alert_pages_url", f"http://{host}/pages")
         held.add("alert_tickets_url", f"http://{host}/tickets")
         with alertmanager(tmp_path, held, group_wait="1s", group_interval="1s") as server:

@@ -61,11 +61,27 @@ def jobs(path: Path) -> dict[str, Any]:
 @pytest.mark.parametrize("path", WORKFLOWS, ids=lambda path: path.stem)
 def test_actions_are_pinned_and_jobs_end(path: Path) -> None:
     for job in jobs(path).values():
+        if job.get("uses", "").startswith("./"):
+            continue  # a workflow of ours, which is looked at by itself
         assert job["timeout-minutes"] <= 60
         for step in job["steps"]:
             if "uses" in step:
                 assert re.fullmatch(r"actions/checkout@[0-9a-f]{40}", step["uses"])
                 assert step["with"]["persist-credentials"] is False
+
+
+def test_images_are_pushed_after_all_tests_and_all_scans() -> None:
+    release = jobs(GITHUB / "workflows" / "release.yml")
+    assert release["test"]["uses"] == "./.github/workflows/ci.yml"
+    assert release["images"]["needs"] == "test"
+    steps = {step.get("name"): step.get("run", "") for step in release["images"]["steps"]}
+    assert list(steps)[-3:] == ["Build", "Scan", "Push"]
+    for name in ("Build", "Scan", "Push"):
+        assert "for role in $ROLES; do" in steps[name]
+    pushing = [s for job in release.values() for s in job.get("steps", ()) if "push" in str(s)]
+    assert [step["name"] for step in pushing] == ["Push"]
+    built = set(release["images"]["env"]["ROLES"].split())
+    assert built == {path.stem for path in (ROOT / "compose").glob("*.Dockerfile")}
 
 
 def test_the_parts_of_continuous_integration_are_all_of_make_test() -> None:
