@@ -73,7 +73,7 @@ mlflow: setup ## the MLflow UI, http://127.0.0.1:5000
 
 JARS := $(VENV)/share/lockstep/spark-jars
 POM := lockstep/lake/spark/jars
-spark-jars: setup $(JARS)/.verified ## what Spark needs to read s3:// (once, with Maven)
+spark-jars: setup $(JARS)/.verified ## what Spark needs to read s3:// and Kafka (once, with Maven)
 $(JARS)/.verified: $(POM)/pom.xml $(POM)/SHA256SUMS
 	@rm -rf $(JARS)
 	@mvn --quiet --batch-mode --file $(POM)/pom.xml \

@@ -53,6 +53,20 @@ def test_spark_submit_runs_the_same_build(lake: Lake, tmp_path: Path) -> None:
     assert lake.table(STEPS.table).horizon() == T0 + timedelta(hours=72)
 
 
+KAFKA = """
+from lockstep.lake.lake import Lake
+from lockstep.lake.spark.session import spark_session
+
+spark = spark_session("kafka", lake=Lake.at("/nowhere"))
+spark.read.format("kafka").option("kafka.bootstrap.servers", "127.0.0.1:1").load()
+"""
+
+
+def test_spark_knows_kafka_and_asks_for_a_topic() -> None:
+    done = run(sys.executable, "-c", KAFKA)
+    assert "must be specified for Kafka source: subscribe" in done.stderr
+
+
 @pytest.mark.parametrize(
     ("variables", "told"),
     [

@@ -61,7 +61,7 @@ def test_s3_without_its_jars_is_told_before_spark_starts(tmp_path: Path) -> None
     application(SparkSettings(jars_dir=tmp_path), LOCAL, {})
 
 
-def test_hadoop_aws_has_the_version_of_the_hadoop_that_pyspark_brings() -> None:
+def test_jars_have_the_versions_that_pyspark_brings() -> None:
     (client,) = (Path(pyspark.__file__).parent / "jars").glob("hadoop-client-api-*.jar")
     pom = Path(lockstep.lake.spark.__file__).parent / "jars" / "pom.xml"
     dependencies = ElementTree.parse(pom).findall(".//{*}dependency")
@@ -69,6 +69,7 @@ def test_hadoop_aws_has_the_version_of_the_hadoop_that_pyspark_brings() -> None:
         each.findtext("{*}artifactId"): each.findtext("{*}version") for each in dependencies
     }
     assert client.stem == f"hadoop-client-api-{versions['hadoop-aws']}"
+    assert versions["spark-sql-kafka-0-10_2.13"] == pyspark.__version__
 
 
 def java(folder: Path, says: str) -> None:
