@@ -35,6 +35,7 @@ _PORTS = {
     "exporter": 9108,
     "feast-ui": 8888,
     "front": 8080,
+    "redis-exporter": 9121,
 }
 _PATIENCE_SECONDS = 120.0
 
@@ -210,6 +211,13 @@ def start_redis(topology: Topology) -> None:
         assert topology.processes["redis"].poll() is None, log
         assert time.monotonic() < deadline, log
         time.sleep(0.05)
+
+
+def start_redis_exporter(topology: Topology) -> None:
+    """Debian's exporter as compose starts its own, but on 127.0.0.1."""
+    listen = f"--web.listen-address=127.0.0.1:{topology.ports['redis-exporter']}"
+    topology.start("redis-exporter", ["prometheus-redis-exporter", listen])
+    topology.wait_for("redis-exporter", "/health")
 
 
 def _start_s3(topology: Topology, stack: ExitStack) -> None:

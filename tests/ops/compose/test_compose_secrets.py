@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import shutil
 import subprocess
+import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -13,7 +14,7 @@ import pytest
 import yaml
 from compose_secrets import make_secrets
 from composed import FOLDER, ROOT, config
-from local_topology import Topology, run_roles, start_front, start_redis
+from local_topology import Topology, run_roles, start_front, start_redis, start_redis_exporter
 from postgres_server import PostgresServer, postgres_server
 from programs import program
 from test_compose_topology import front_faults, redis_faults
@@ -163,6 +164,20 @@ def test_a_mistake_in_the_rights_of_redis_is_found(
     file.write_text(file.read_text().replace(right, wrong, 1))
     start_redis(alone)
     assert redis_faults(alone) == [fault]
+
+
+@pytest.mark.parametrize(("password", "up"), [(None, "1"), ("another", "0")])
+def test_the_exporter_of_redis_gets_in_with_its_password(
+    alone: Topology, password: str | None, up: str
+) -> None:
+    file = alone.secrets / "redis_exporter.json"
+    if password:
+        right = alone.secret("redis_monitor_password")
+        file.write_text(file.read_text().replace(right, password))
+    start_redis(alone)
+    start_redis_exporter(alone)
+    with urllib.request.urlopen(alone.url("redis-exporter", "/metrics")) as answer:
+        assert f"redis_up {up}\n" in answer.read().decode()
 
 
 @pytest.mark.parametrize(

@@ -15,9 +15,9 @@ sys.path += [str(TESTS / "integration"), str(TESTS.parent / "compose" / "monitor
 from watched_platform import Watched, watched_platform  # noqa: E402
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def watched(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Watched]:
-    """Served, asked and scraped for as long as the tests run."""
+    """Served, asked and scraped for as long as the tests of one file run."""
     with watched_platform(tmp_path_factory.mktemp("watched")) as platform:
         yield platform
 

@@ -29,10 +29,11 @@ _SECRETS = "/run/secrets"
 
 @dataclass(frozen=True)
 class Server:
-    """A server that asks for a password."""
+    """A server that asks for a password, unless that is empty."""
 
     url: str
     password: str
+    health: str = "/-/ready"
 
     def get(self, path: str, *, password: str | None = None, body: Any = None) -> Any:
         """The JSON at `path`, as the user that our configuration names."""
@@ -137,6 +138,19 @@ def alertmanager(folder: Path, held: Secrets, **settings: str) -> Iterator[Serve
 
 
 @contextmanager
+def redis_exporter(folder: Path, redis_url: str) -> Iterator[str]:
+    """Host and port of Debian's exporter over that Redis, which asks for no password."""
+    host = f"127.0.0.1:{free_port()}"
+    command = [
+        "prometheus-redis-exporter",
+        f"--redis.addr={redis_url}",
+        f"--web.listen-address={host}",
+    ]
+    with _running(command, Server(f"http://{host}", "", health="/health"), folder):
+        yield host
+
+
+@contextmanager
 def _running(command: list[str], server: Server, folder: Path) -> Iterator[Server]:
     log = folder / f"{command[0]}.log"
     with log.open("wb") as output:
@@ -152,7 +166,7 @@ def _running(command: list[str], server: Server, folder: Path) -> Iterator[Serve
 
 def _answers(server: Server) -> bool:
     try:
-        server.get("/-/ready")
+        server.get(server.health)
     except OSError:
         return False
     return True
@@ -173,8 +187,7 @@ class _Pages(BaseHTTPRequestHandler):
     received: list[tuple[str, Any]]
 
     def do_GET(self) -> None:
-        name = {"/metrics": "redis_exporter"}.get(self.path, self.path.strip("/"))
-        text = (RECORDED / f"{name}.txt").read_bytes()
+        text = (RECORDED / f"{self.path.strip('/')}.txt").read_bytes()
         self.send_response(200)
         self.send_header("Content-Type", "text/plain; version=0.0.4; charset=utf-8")
         self.end_headers()

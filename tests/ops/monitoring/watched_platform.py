@@ -19,7 +19,15 @@ from client_threads import client_threads
 from feast_project import apply_definitions, make_project
 from fraud_project import fill_lake, materialize, train_small
 from free_port import free_port
-from monitoring_servers import Secrets, Server, alertmanager, pages, prometheus, wait_until
+from monitoring_servers import (
+    Secrets,
+    Server,
+    alertmanager,
+    pages,
+    prometheus,
+    redis_exporter,
+    wait_until,
+)
 from serving_client import END, GOOD, PREDICT
 
 from lockstep.cli.demo_parts.api import Api, serving
@@ -81,7 +89,7 @@ def watched_platform(folder: Path) -> Iterator[Watched]:
         targets = {
             "api:8000": f"127.0.0.1:{api.port}",
             "exporter:9108": f"127.0.0.1:{exporter}",
-            "redis-exporter:9121": recorded,
+            "redis-exporter:9121": stack.enter_context(redis_exporter(folder, redis_url)),
             "alertmanager:9093": told.url.removeprefix("http://"),
         }
         jobs = [_cluster_job(name, recorded) for name in _CLUSTER]
