@@ -19,7 +19,7 @@ def leave_feast_unchecked() -> None:
     checked: Callable[..., Any] = typeguard.typechecked
 
     def typechecked(target: Any = None, **options: Any) -> Any:
-        if target is not None and target.__module__.partition(".")[0] == "feast":
+        if str(getattr(target, "__module__", None)).partition(".")[0] == "feast":
             return target
         return checked(target, **options)
 
