@@ -5,7 +5,9 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
+BIN = Path(sys.executable).parent
+
 
 def program(name: str) -> Path:
     """A tool of this environment."""
-    return Path(sys.executable).with_name(name)
+    return BIN / name

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import re
 import subprocess
-import sys
 import threading
 import urllib.request
 from collections.abc import Iterator, Sequence
@@ -15,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from programs import program
 
 KEY_ID, SECRET = "lockstep", "a-secret-of-tests"
 _RCLONE_LISTENING = re.compile(r"Starting s3 server on \[(http://127\.0\.0\.1:\d+)/\]")
@@ -81,7 +81,7 @@ def moto_server() -> Iterator[S3Server]:
 @contextmanager
 def guarded_server() -> Iterator[S3Server]:
     """moto in a process of its own; it checks keys and rights while `guard` is on."""
-    command = [Path(sys.executable).with_name("moto_server"), "-H", "127.0.0.1", "-p", "0"]
+    command = [program("moto_server"), "-H", "127.0.0.1", "-p", "0"]
     with _running(command, _MOTO_LISTENING) as (url, _):
         yield S3Server(url)
 
@@ -106,7 +106,7 @@ def rclone_server(folder: Path) -> Iterator[tuple[S3Server, subprocess.Popen[str
     It checks key and secret, and keeps what it has when it is killed. It answers 200 to
     requests for a range that is the whole object, which Polars refuses: read bytes here.
     """
-    command = [Path(sys.executable).with_name("rclone"), "serve", "s3", folder]
+    command = [program("rclone"), "serve", "s3", folder]
     options = ["--addr", "127.0.0.1:0", "--auth-key", f"{KEY_ID},{SECRET}"]
     with _running([*command, *options, "--config", os.devnull], _RCLONE_LISTENING) as running:
         url, process = running

@@ -7,18 +7,17 @@ import os
 import re
 import shutil
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 from free_port import free_port
+from programs import BIN
 
 from benchmarks.table import BEGIN, END, table
 from lockstep.stores.embedded_redis import embedded_redis
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text()
-BIN = Path(sys.executable).parent
 
 pytestmark = pytest.mark.timeout(600)
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,6 +13,7 @@ import pytest
 from feast import Entity, FeatureStore, ValueType
 from feast_project import make_project, write_steps
 from postgres_server import PostgresServer, postgres_server
+from programs import program
 from sqlalchemy import NullPool, create_engine, text
 from sqlalchemy.exc import ProgrammingError
 
@@ -46,7 +46,7 @@ def cluster(
 
 def run(*arguments: str) -> None:
     """Runs a command in a process of its own, as a Job does."""
-    command = [str(Path(sys.executable).with_name("lockstep")), *arguments]
+    command = [str(program("lockstep")), *arguments]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
 

@@ -16,11 +16,11 @@ import pandas as pd
 import polars as pl
 import pytest
 import yaml
+from programs import BIN
 from redis import Redis
 
 pytestmark = pytest.mark.timeout(600)
 
-BIN = Path(sys.executable).parent
 OURS = {
     "offline_store": {"type": "lockstep.stores.offline.LockstepOfflineStore"},
     "online_store": {"type": "lockstep.stores.online.LockstepOnlineStore"},

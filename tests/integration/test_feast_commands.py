@@ -11,16 +11,16 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable
-from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
 from feast_project import make_project, write_steps
 from free_port import free_port
+from programs import program
 
 from lockstep.settings import Settings
 
-FEAST = str(Path(sys.executable).with_name("feast"))
+FEAST = str(program("feast"))
 DOWN = "redis://127.0.0.1:1/0"
 _RANGE = ("2018-04-01T00:00:00", "2018-04-02T12:00:00")
 # Those of which the project has tables.

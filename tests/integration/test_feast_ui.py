@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import subprocess
-import sys
 import time
 import urllib.error
 import urllib.request
@@ -15,6 +14,7 @@ from console_page import chromium
 from feast_project import apply_definitions, make_project, write_steps
 from free_port import free_port
 from playwright.sync_api import Page, expect
+from programs import program
 
 _READY_SECONDS, _PAGE_MS = 120, 90_000
 
@@ -26,7 +26,7 @@ def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     write_steps(settings)
     apply_definitions(settings)
     port = free_port()
-    feast = str(Path(sys.executable).with_name("feast"))
+    feast = str(program("feast"))
     command = [feast, "ui", "--host", "127.0.0.1", "--port", str(port)]
     log = settings.project_dir / "ui.log"
     with log.open("wb") as output:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 import typer
 from fact_files import partitions
+from programs import program
 from raw_transactions import good_rows, spoiled, write_csv, write_parquet
 from s3_servers import S3Server, only_environment
 from spark_script import run
@@ -25,7 +25,7 @@ ROWS = good_rows(60)
 
 def typed(*words: str | Path) -> subprocess.CompletedProcess[str]:
     """What the command says, with lines as wide as they need to be."""
-    return run(Path(sys.executable).with_name("lockstep"), *words, COLUMNS="200")
+    return run(program("lockstep"), *words, COLUMNS="200")
 
 
 @pytest.fixture(autouse=True)

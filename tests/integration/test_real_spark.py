@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import sys
 from copy import copy
 from pathlib import Path
 
 import pytest
 from feast import FeatureView, Field
 from feast.types import Int64
+from programs import program
 from source_histories import files
 from spark_script import run
 
@@ -48,7 +48,7 @@ def test_spark_leaves_the_files_of_the_local_engine(
     for source in {spec.source for spec in WINDOW_SPECS}:
         Path(by_spark.address(source)).symlink_to(by_process.address(source))
 
-    command = [Path(sys.executable).with_name("lockstep"), "build", "fraud", "--engine", "spark"]
+    command = [program("lockstep"), "build", "fraud", "--engine", "spark"]
     done = run(*command, LOCKSTEP_HOME=str(tmp_path), COLUMNS="100")
     assert done.returncode == 0, done.stderr
     for receipt, spec in zip(receipts, WINDOW_SPECS, strict=True):

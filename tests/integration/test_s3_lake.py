@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import subprocess
-import sys
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
@@ -12,6 +11,7 @@ from pathlib import Path
 import pytest
 from feast_project import make_project
 from fraud_project import DAYS, START, Project, materialize, train_small
+from programs import program
 from redis import Redis
 from s3_servers import S3Server, only_environment
 
@@ -25,7 +25,7 @@ END = START + timedelta(days=DAYS)
 def command(name: str, *arguments: str, folder: Path) -> subprocess.CompletedProcess[str]:
     """A command as it is typed in `folder`."""
     return subprocess.run(
-        [Path(sys.executable).with_name(name), *arguments],
+        [program(name), *arguments],
         cwd=folder,
         capture_output=True,
         text=True,

@@ -5,16 +5,16 @@ from __future__ import annotations
 import json
 import os
 import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from programs import BIN
+
 ROOT = Path(__file__).parents[3]
 DAGS = ROOT / "airflow" / "dags"
-BIN = Path(sys.executable).parent
 PYTHON = ROOT / ".airflow-venv" / "bin" / "python"
 # What every DAG needs; nothing of it exists.
 SCHEDULES = {

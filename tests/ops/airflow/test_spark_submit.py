@@ -10,7 +10,8 @@ from pathlib import Path
 
 import polars as pl
 import pytest
-from airflow_process import BIN, ROOT, SCHEDULES, Airflow
+from airflow_process import ROOT, SCHEDULES, Airflow
+from programs import BIN
 
 from feature_repo.windows.property import WINDOW_SPECS
 from lockstep.contract.clock import SystemClock

@@ -23,7 +23,7 @@ from compose_secrets import make_secrets
 from composed import FOLDER, ROOT, config
 from free_port import free_port
 from postgres_server import PASSWORD, USER, PostgresServer, postgres_server
-from programs import program
+from programs import BIN, program
 from s3_servers import moto_server
 
 _PORTS = {
@@ -85,7 +85,7 @@ class Topology:
         home = self.folder / "homes" / service
         home.mkdir(parents=True, exist_ok=True)
         given = self.services[service].get("environment") or {}
-        path = f"{program('python').parent}:{os.environ['PATH']}"
+        path = f"{BIN}:{os.environ['PATH']}"
         own = {"SECRETS_DIR": str(self.secrets), "PRIVATE_DIR": str(home / "secrets")}
         machine = {"PATH": path, "HOME": str(home), "PYTHONPATH": self.extra_packages}
         aws = {"AWS_EC2_METADATA_DISABLED": "true"}

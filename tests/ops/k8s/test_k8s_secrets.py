@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import os
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -13,6 +12,7 @@ import yaml
 from k8s_manifests import K8S, Object, named, of_kind
 from k8s_reference_rules import reference_faults
 from k8s_value_rules import known_variables
+from programs import BIN, program
 
 SCRIPT = K8S / "overlays" / "local" / "make-secrets"
 _SERVERS = {"ROOT_ACCESS_KEY", "ROOT_SECRET_KEY", "ADMIN_ACCESS_KEY", "ADMIN_SECRET_KEY"} | {
@@ -23,11 +23,10 @@ _SERVERS = {"ROOT_ACCESS_KEY", "ROOT_SECRET_KEY", "ADMIN_ACCESS_KEY", "ADMIN_SEC
 
 def make(folder: Path) -> list[Object]:
     """What the script prints."""
-    programs = Path(sys.executable).parent
     done = subprocess.run(
         [SCRIPT, folder],
         env=os.environ
-        | {"PATH": f"{programs}:{os.environ['PATH']}", "LOCKSTEP": str(programs / "lockstep")},
+        | {"PATH": f"{BIN}:{os.environ['PATH']}", "LOCKSTEP": str(program("lockstep"))},
         check=False,
         capture_output=True,
         text=True,

@@ -6,7 +6,6 @@ import http.client
 import json
 import re
 import subprocess
-import sys
 import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -28,6 +27,7 @@ from monitoring_servers import (
     redis_exporter,
     wait_until,
 )
+from programs import program
 from serving_client import END, GOOD, PREDICT
 
 from lockstep.cli.demo_parts.api import Api, serving
@@ -112,7 +112,7 @@ def _cluster_job(name: str, recorded: str) -> dict[str, object]:
 def _exporter(log: Path) -> Iterator[int]:
     """`lockstep exporter` on a free port."""
     port = free_port()
-    command = [str(Path(sys.executable).with_name("lockstep")), "exporter", "--port", str(port)]
+    command = [str(program("lockstep")), "exporter", "--port", str(port)]
     with log.open("wb") as output:
         process = subprocess.Popen(command, stdout=output, stderr=subprocess.STDOUT)
     try:

@@ -5,23 +5,22 @@ from __future__ import annotations
 import re
 import shutil
 import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
+from programs import program
 
 ROOT = Path(__file__).parents[3]
 GITHUB = ROOT / ".github"
 WORKFLOWS = sorted((GITHUB / "workflows").glob("*.yml"))
-BIN = Path(sys.executable).parent
 Run = Callable[..., subprocess.CompletedProcess[str]]
 
 
 def tool(name: str, *arguments: str | Path) -> subprocess.CompletedProcess[str]:
-    command = [BIN / name, *arguments]
+    command = [program(name), *arguments]
     return subprocess.run(command, capture_output=True, text=True, check=False)
 
 
