@@ -37,6 +37,7 @@ class Airflow:
     """Answers of the worker; `log` is what it and the tasks printed for the last one."""
 
     process: subprocess.Popen[str]
+    log_file: Path
     log: str = ""
 
     def ask(self, do: str, *, env: dict[str, str] | None = None, **request: Any) -> Any:
@@ -49,7 +50,7 @@ class Airflow:
         )
         self.process.stdin.flush()
         line = self.process.stdout.readline()
-        assert line, "the worker has ended"
+        assert line, f"the worker has ended: {self.log_file.read_text()[-2000:]}"
         answered = json.loads(line)
         self.log = answered["log"]
         return answered["answer"]
@@ -60,9 +61,10 @@ def airflow_process(home: Path) -> Iterator[Airflow]:
     """The worker, with a metadata database in `home` if it needs one."""
     subprocess.run([ROOT / "airflow" / "make-environment"], check=True)
     worker = Path(__file__).with_name("airflow_worker.py")
-    with (home / "errors.txt").open("w") as errors:
+    log = home / "log.txt"
+    with log.open("w") as errors:
         process = subprocess.Popen(
-            [PYTHON, worker, home / "log.txt"],
+            [PYTHON, worker, log],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=errors,
@@ -71,7 +73,7 @@ def airflow_process(home: Path) -> Iterator[Airflow]:
             env=_environment(home),
         )
         try:
-            yield Airflow(process)
+            yield Airflow(process, log)
         finally:
             assert process.stdin
             assert process.stdout
