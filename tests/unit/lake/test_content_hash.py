@@ -18,6 +18,11 @@ ROWS = pl.DataFrame(
         "count": [1, 0, -1],
         "mean": [0.5, None, 0.0],
         "flag": [True, None, False],
+        # Slices of these are with and without nulls, which take two ways.
+        "seen": [7, None, 9],
+        "until": pl.Series(
+            [datetime(2018, 4, 1, tzinfo=UTC), None, datetime(2018, 4, 3, tzinfo=UTC)]
+        ),
     }
 )
 
