@@ -100,5 +100,12 @@ def _cells(peers: Iterable[Peer], case: Case, rows: dict[str, dict[str, str]]) -
     return " | ".join(o if o == PASS else f"**{o}**" for o in outcomes)
 
 
+def write_page(target: Path) -> Outcomes:
+    """Every case is run, and what came out stands in the page at `target`."""
+    outcomes = all_outcomes()
+    target.write_text(page(outcomes, target.read_text()))
+    return outcomes
+
+
 if __name__ == "__main__":
-    PAGE.write_text(page(all_outcomes(), PAGE.read_text()))
+    write_page(PAGE)

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import shutil
+from pathlib import Path
+
 import pytest
 from matrix_case import PASS, Case
-from matrix_page import PAGE, all_outcomes, between, page, tables, versions
+from matrix_page import PAGE, between, page, tables, versions, write_page
 from matrix_peers import LOCKSTEP
 from matrix_worker import SECTIONS, Outcomes
 
@@ -18,9 +21,15 @@ CASES = [
 
 
 @pytest.fixture(scope="module")
-def outcomes() -> Outcomes:
+def written(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A copy of the page, for the command to write."""
+    return Path(shutil.copy(PAGE, tmp_path_factory.mktemp("docs")))
+
+
+@pytest.fixture(scope="module")
+def outcomes(written: Path) -> Outcomes:
     """Every case over every store, in processes of every time zone."""
-    return all_outcomes()
+    return write_page(written)
 
 
 @pytest.mark.parametrize(("section", "case"), CASES)
@@ -39,10 +48,15 @@ def test_the_page_names_the_versions() -> None:
     assert between("versions", versions()) in PAGE.read_text()
 
 
+@pytest.mark.usefixtures("outcomes")
+def test_the_command_writes_the_page_that_there_is(written: Path) -> None:
+    assert written.read_text() == PAGE.read_text()
+
+
 def test_the_command_replaces_the_matrix_and_nothing_else(outcomes: Outcomes) -> None:
     names = (*SECTIONS, "versions")
     stale = "\n".join(f"By hand.\n{between(name, 'STALE')}" for name in names)
-    written = page(outcomes, stale)
-    assert written.count("By hand.") == len(names)
-    assert "STALE" not in written
-    assert page(outcomes, written) == written
+    fresh = page(outcomes, stale)
+    assert fresh.count("By hand.") == len(names)
+    assert "STALE" not in fresh
+    assert page(outcomes, fresh) == fresh

@@ -1,4 +1,4 @@
-"""Every command of every page is one that there is, or says what it needs."""
+"""Every command of every page is run by a test, or says what it needs."""
 
 from __future__ import annotations
 
@@ -15,19 +15,53 @@ from lockstep.cli.main import app
 
 PAGES = sorted([*(ROOT / "docs").glob("*.md"), ROOT / "README.md"])
 # What is not run anywhere here stands behind, or a few lines below, words that say so.
-OUTSIDE = ("docker", "kubectl", "airflow", "k8s/deploy", "k8s/overlays/local/make-secrets")
+OUTSIDE = (
+    "docker",
+    "kubectl",
+    "airflow ",
+    "k8s/deploy",
+    "k8s/overlays/local/make-secrets",
+    "make up",
+    "make smoke",
+    "make down",
+)
 NEEDS = re.compile(r"needs? (a cluster|Airflow|Docker)", re.IGNORECASE)
 _BLOCK = re.compile(r"```(?:console|sh|bash)\n(.*?)```", re.DOTALL)
-_SHELL = {
-    "cd",
-    "export",
-    "openssl",
-    "python",
-    ".venv/bin/python",
-    "curl",
-    "feast",
-    "cp",
-    "RECORD=1",
+_UNMARKED = re.compile(r"```\n(\$ )?(lockstep|feast|make|python|airflow|kubectl|docker) ")
+# Pages whose blocks are run as they stand there, and by what.
+RUN = {
+    "README": "docs/test_readme.py",
+    "getting_started": "docs/test_getting_started.py",
+    "use_case": "docs/test_use_case.py",
+} | dict.fromkeys(
+    ("market", "property", "scoring", "serving", "training"), "docs/test_page_commands.py"
+)
+RUN |= dict.fromkeys(("clicks", "results"), "docs/test_page_results.py")
+# Lines of other pages: what runs them, on a lake, at a port or in a folder of its own, and words
+# that stand there.
+RUN_ELSEWHERE = {
+    "airflow/make-environment": ("ops/airflow/airflow_process.py", ["make-environment"]),
+    "RECORD=1 python -m pytest tests/ops/airflow/test_dags.py": (
+        "ops/airflow/test_schedules_page.py",
+        ["RECORD=1"],
+    ),
+    ".venv/bin/python tests/conformance/matrix_page.py": (
+        "conformance/test_matrix.py",
+        ["write_page("],
+    ),
+    "export LOCKSTEP_LAKE=s3://company-lake/lake": (
+        "integration/test_s3_lake.py",
+        ["LOCKSTEP_LAKE"],
+    ),
+    "lockstep lake check": ("integration/test_s3_lake.py", ['"lake", "check"']),
+    "lockstep build fraud --engine spark": (
+        "integration/test_real_spark.py",
+        ['"build", "fraud", "--engine", "spark"'],
+    ),
+    "feast ui --host 127.0.0.1 --port 8888": (
+        "integration/test_feast_ui.py",
+        ['"ui", "--host", "127.0.0.1", "--port"'],
+    ),
 }
 
 
@@ -51,33 +85,31 @@ def lockstep(words: list[str]) -> None:
         context = command.make_context(command.name, rest, parent=context)
 
 
-def check(line: str, before: str) -> None:
-    """Returns where a reader can do what the line says.
+def check(line: str, before: str, page: str) -> None:
+    """Returns where a test runs the line, or a reader is told what it needs.
 
     Raises:
         AssertionError, ClickException: it is no command, or does not say what it needs.
     """
-    program, *words = shlex.split(re.sub(r"\s[<>|&].*|&&.*", "", line))
-    if program == "lockstep":
-        if words[-1:] != ["--help"]:
-            lockstep(words)
-    elif program == "make":
+    program, *words = shlex.split(re.sub(r"\s[<>|&].*|&&.*", "", line.strip("()")))
+    if program == "lockstep" and words[-1:] != ["--help"]:
+        lockstep(words)
+    if program == "make":
         targets = [word for word in words if "=" not in word]
         makefile = (ROOT / "Makefile").read_text()
         assert all(re.search(rf"^{target}:", makefile, re.MULTILINE) for target in targets), line
-    elif (ROOT / program).is_file() and program not in OUTSIDE:
-        assert (ROOT / program).stat().st_mode & 0o100, line
-    elif line.startswith(OUTSIDE) or "date -u" in line:
+    if line.startswith(OUTSIDE) or "date -u" in line:
         near = "\n".join(before.splitlines()[-12:])
         assert NEEDS.search(near) or "without a cluster" in near, f"{line}: needs what?"
     else:
-        assert program in _SHELL, f"{line} is run by no test"
+        assert page in RUN or line in RUN_ELSEWHERE, f"{line} is run by no test"
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
 def test_commands_are_there_or_say_what_they_need(page: Path) -> None:
     for line, before in commands(page.read_text()):
-        check(line, before)
+        check(line, before, page.stem)
+    assert not _UNMARKED.search(page.read_text()), "a block of commands says that it is `console`"
 
 
 @pytest.mark.parametrize(
@@ -88,11 +120,28 @@ def test_commands_are_there_or_say_what_they_need(page: Path) -> None:
         "make everything",
         "kubectl get pods",
         "frobnicate",
+        "lockstep build fraud",
+        "make up",
     ],
 )
 def test_a_planted_mistake_is_found(wrong: str) -> None:
     with pytest.raises(Exception, match="No such|Missing|needs what|run by no test|everything"):
-        check(wrong, "It is said elsewhere.")
+        check(wrong, "It is said elsewhere.", "windows")
+
+
+@pytest.mark.parametrize("page", RUN)
+def test_pages_that_are_run_have_their_test(page: str) -> None:
+    assert page in {path.stem for path in PAGES}
+    test = (ROOT / "tests" / RUN[page]).read_text()
+    assert f'"{page}"' in test or f"{page}.md" in test
+
+
+@pytest.mark.parametrize("line", RUN_ELSEWHERE)
+def test_what_runs_a_line_has_its_words(line: str) -> None:
+    assert any(line in page.read_text() for page in PAGES)
+    test, words = RUN_ELSEWHERE[line]
+    text = (ROOT / "tests" / test).read_text()
+    assert [word for word in words if word not in text] == []
 
 
 def test_links_lead_to_files() -> None:

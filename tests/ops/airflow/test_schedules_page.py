@@ -3,10 +3,17 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import shlex
+import shutil
+import subprocess
+from pathlib import Path
 
 from airflow_process import DAGS, ROOT, Airflow
+from programs import BIN
+
+RECORDED = Path("tests/ops/airflow/recorded")
 
 PAGE = (ROOT / "docs" / "schedules.md").read_text()
 
@@ -45,7 +52,21 @@ def test_a_command_that_airflow_does_not_have_is_found(airflow: Airflow) -> None
     assert "swim" in airflow.log
 
 
-def test_the_scripts_are_there() -> None:
-    first, second = blocks("console")
-    assert (ROOT / first).is_file()
-    assert (ROOT / second.split()[-1]).is_file()
+def test_recording_anew_records_what_is_recorded(tmp_path: Path) -> None:
+    """The command as it stands there, in a copy of the project without the records."""
+    made, command = blocks("console")
+    assert made == "airflow/make-environment"
+    assert command.startswith("RECORD=1 ")
+    for name in (".airflow-venv", ".uv", "pyproject.toml", "lockstep", "feature_repo"):
+        (tmp_path / name).symlink_to(ROOT / name)
+    ignored = shutil.ignore_patterns("recorded", "__pycache__")
+    for name in ("airflow", "tests"):
+        shutil.copytree(ROOT / name, tmp_path / name, ignore=ignored)
+    environment = os.environ | {"PATH": f"{BIN}{os.pathsep}{os.environ['PATH']}"}
+    subprocess.run(["bash", "-c", command], cwd=tmp_path, env=environment, check=True)
+    again, before = tmp_path / RECORDED, ROOT / RECORDED
+    assert {p.name for p in again.iterdir()} == {p.name for p in before.iterdir()}
+    for path in again.iterdir():
+        assert (
+            path.read_text().replace(str(tmp_path), str(ROOT)) == (before / path.name).read_text()
+        )
