@@ -74,21 +74,35 @@ class ModelStore:
             raise self._why_not.with_traceback(None)
         return self._serving
 
+    async def found(self) -> Serving:
+        """What serves, after `seek`.
+
+        Raises:
+            LockstepError: nothing does; the error says why.
+        """
+        await self.seek()
+        return self.current()
+
+    async def seek(self) -> None:
+        """Looks now where nothing serves: another worker may have said already that it is ready."""
+        if self._serving is None:
+            await self.refresh()
+
     async def watch(self, seconds: float) -> None:
         """Follows the cache until it is cancelled, looking every so many seconds."""
         while True:
-            try:
-                await self.refresh()
-            except Exception as error:  # noqa: BLE001  whatever a file holds, it goes on looking
-                name = self._cache.use_case
-                _log.error("following the models failed", use_case=name, exc_info=error)
+            await self.refresh()
             await asyncio.sleep(seconds)
 
     async def refresh(self) -> None:
-        """Takes over what the fetcher last decided, if that is new."""
+        """Takes over what the fetcher last decided, if that is new; a failure is logged."""
         # One after another: who comes second finds what the first one loads.
         async with self._refreshing:
-            await self._follow()
+            try:
+                await self._follow()
+            except Exception as error:  # noqa: BLE001  whatever a file holds, it goes on looking
+                name = self._cache.use_case
+                _log.error("following the models failed", use_case=name, exc_info=error)
 
     async def _follow(self) -> None:
         stamp = self._cache.stamp()

@@ -222,7 +222,7 @@ def health_routes(services: Services) -> APIRouter:
     @router.get("/startup", responses={503: _problem("What is missing.")})
     async def startup() -> Health:
         """Every use case that has a champion has loaded a model once; Redis may be down."""
-        if missing := services.why_not_started():
+        if missing := await services.why_not_started():
             raise NotReadyError.missing(missing)
         return Health(status="started")
 

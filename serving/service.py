@@ -61,7 +61,7 @@ class Services:
 
     async def why_not_ready(self) -> dict[str, LockstepError]:
         """What keeps requests from being answered, by what is missing; empty when ready."""
-        missing = self.why_not_started()
+        missing = await self.why_not_started()
         try:
             await self._ping()
             for service in self.by_name.values():
@@ -70,7 +70,7 @@ class Services:
             missing["redis"] = error
         return missing
 
-    def why_not_started(self) -> dict[str, LockstepError]:
+    async def why_not_started(self) -> dict[str, LockstepError]:
         """The use cases of which no model was ever loaded, and why.
 
         Where another has one, those are not missed for which none was ever registered.
@@ -78,7 +78,7 @@ class Services:
         missing: dict[str, LockstepError] = {}
         for name, service in self.by_name.items():
             try:
-                service.models.current()
+                await service.models.found()
             except LockstepError as error:
                 missing[name] = error
         if len(missing) == len(self.by_name):

@@ -110,6 +110,7 @@ class UseCaseService:
             TooManyRowsError: it has more rows than the limit.
             LockstepError: there is no model or no Redis.
         """
+        await self.models.seek()
         return await self._batches.answered(body, self.models.current, self._clock.now())
 
     async def explain(self, body: bytes) -> bytes:
@@ -119,7 +120,7 @@ class UseCaseService:
             ValidationError, LockstepError: as `predict`.
         """
         asking = self._asking_of(body)
-        serving = self.models.current()
+        serving = await self.models.found()
         scored = await self._scored(serving, [asking])
         answers = Answers(self.use_case, serving.champion)
         (answered,) = answers.predictions([asking], scored)
@@ -138,7 +139,7 @@ class UseCaseService:
         """
         request = self.use_case.entities.model_validate_json(body)
         t = request.event_timestamp or self._clock.now()
-        scorer = self.models.current().champion
+        scorer = (await self.models.found()).champion
         asked = Asked([request.entity_ids()], {}, [microseconds(t)])
         with self._breaker.guarded():
             read = await scorer.read(asked)
@@ -151,7 +152,7 @@ class UseCaseService:
             NoExampleError: the model has none.
             LockstepError: as `predict`.
         """
-        served = self.models.current().champion.served
+        served = (await self.models.found()).champion.served
         requests = served.metadata.get("requests")
         if not requests:
             raise NoExampleError.of(served.name, served.version)
@@ -199,7 +200,7 @@ class UseCaseService:
             StoreUnavailableError: Redis does not answer.
         """
         try:
-            scorer = self.models.current().champion
+            scorer = (await self.models.found()).champion
         except LockstepError:
             return {}
         views = await scorer.reader.unmaterialized()
@@ -230,7 +231,7 @@ class UseCaseService:
 
     async def _predicted(self, askings: Sequence[Asking]) -> list[Document | ServingError]:
         """A document or a refusal for each request, scored together."""
-        return await self._answered(self.models.current(), askings)
+        return await self._answered(await self.models.found(), askings)
 
     async def _answered_rows(
         self, serving: Serving, requests: Sequence[PredictRequest], now: datetime

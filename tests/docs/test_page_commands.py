@@ -78,7 +78,8 @@ def test_the_server_starts_as_the_page_says(tmp_path: Path) -> None:
         {serve} >serve.log 2>&1 &
         trap 'kill $!' EXIT
         until curl -sf localhost:{port}/ready >ready.txt; do {wait}; done
-        curl -sf localhost:{port}/v1/fraud/random -H "X-API-Key: $(cat api_key)" >answer.json
+        key="X-API-Key: $(cat api_key)"
+        curl -s --fail-with-body localhost:{port}/v1/fraud/random -H "$key" | tee answer.json
     """
     with embedded_redis(data_dir=tmp_path / "redis") as url:
         run(script, tmp_path, project(tmp_path, url) | {"SERVING_PORT": str(port)})

@@ -5,6 +5,7 @@ from __future__ import annotations
 import http.client
 import json
 import os
+import shutil
 import signal
 import threading
 import time
@@ -168,32 +169,30 @@ def _workers(api: Api) -> list[psutil.Process]:
     return [child for child in alive if "spawn_main" in " ".join(child.cmdline())]
 
 
-def test_counts_of_all_workers_are_shown_together(
+def test_whoever_of_the_workers_is_asked_answers_and_all_count_together(
     project: Project, environment: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("SERVING_WORKERS", "2")
-    with (
-        embedded_redis(tmp_path, environment) as url,
-        serving(tmp_path / "serve.log") as api,
-    ):
+    # Neither finds a model when it starts, and none looks again of itself.
+    monkeypatch.setenv("SERVING_MODEL_LOOK_SECONDS", "3600")
+    shutil.rmtree(project.settings.home_dir / "models", ignore_errors=True)
+    log = tmp_path / "serve.log"
+    with embedded_redis(tmp_path, environment) as url, serving(log) as api:
         materialize(project.settings, url, END)
         api.wait_until_ready()
         deadline = time.monotonic() + PATIENCE_SECONDS
-        while len(_workers(api)) < 2 or _loaded(tmp_path) < 2:
+        while log.read_text().count('"a worker serves"') < 2:
             assert time.monotonic() < deadline
             time.sleep(0.1)
         before = _counted(api)
         for _ in range(30):
             assert _post(api, PREDICT, BODY)[0] == 200
+        assert log.read_text().count('"model loaded"') == 2
         # A worker counts a few times a second.
         while (counted := _counted(api)) < before + 30:
             assert time.monotonic() < deadline, counted
             time.sleep(0.1)
         assert counted == before + 30
-
-
-def _loaded(folder: Path) -> int:
-    return (folder / "serve.log").read_text().count('"model loaded"')
 
 
 def _counted(api: Api) -> float:

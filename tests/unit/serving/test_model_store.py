@@ -116,6 +116,22 @@ def test_who_refreshes_while_another_does_finds_the_new_model_afterwards(served:
     run(test)
 
 
+def test_who_asks_before_the_first_look_is_served(served: Served) -> None:
+    """Another worker may have said that the server is ready."""
+
+    async def test() -> None:
+        served.cache.write_state(CacheState(champion=served.fetched(3)))
+        assert isinstance(served.refusal(), NoModelError)
+        both = await asyncio.gather(served.store.found(), served.store.found())
+        assert [serving.champion.served.version for serving in both] == [3, 3]
+        assert served.swaps == [("champion", 3)]
+        # Later ones are taken over by the watch alone, between requests.
+        served.cache.write_state(CacheState(champion=served.fetched(4)))
+        assert await served.store.found() is both[0]
+
+    run(test)
+
+
 def test_watching_follows_the_cache_until_it_is_cancelled(served: Served) -> None:
     async def test() -> None:
         watching = asyncio.create_task(served.store.watch(0.001))
