@@ -19,6 +19,8 @@ from training.errors import TrainingError
 if TYPE_CHECKING:
     from feast import FeatureService, FeatureStore
 
+    from lockstep.stores.visibility import Visibility
+
 
 @dataclass(frozen=True)
 class Dataset:
@@ -50,14 +52,17 @@ def join_features(
     feature_service: str,
     row_id: str,
     with_statuses: bool = False,
+    as_served: Visibility | None = None,
 ) -> Dataset:
     """`rows` with the values that each feature of the service had at their T.
 
-    `with_statuses` asks for a column `<feature>__status` too, for each feature of a view.
+    `with_statuses` asks for a column `<feature>__status` too, for each feature of a view. With
+    `as_served` the values are those that the online store held at T.
 
     Raises:
         TrainingError: the service was not applied, its registry is damaged, a table was not
             built up to the newest T, or the store lost or moved rows.
+        VisibilityError: it is not known what the online store held.
     """
     from lockstep.stores.fingerprint import policy_tags, service_fingerprint
 
@@ -65,6 +70,8 @@ def join_features(
     _check_horizons(store, service, rows)
     policy = StatusPolicy.of(policy_tags(service))
     job = store.get_historical_features(entity_df=rows, features=service)
+    if as_served is not None:
+        job = job.as_served(as_served)
     if with_statuses or policy.defaults:
         job = job.with_statuses()
     joined = pl.DataFrame(job.to_arrow())

@@ -30,6 +30,8 @@ if TYPE_CHECKING:
     from feast import FeatureStore
     from mlflow import MlflowClient
 
+    from lockstep.stores.visibility import Visibility
+
 _PREVIOUS = "previous_champion"
 _DECISION = "promotion"
 # MLflow's tags hold 5,000 characters; the whole decision is an artefact of the run.
@@ -41,13 +43,17 @@ _KNOWN = ("to", "labels_known_by")
 
 @dataclass(frozen=True)
 class PromoteOptions:
-    """`version` is the challenger by default; `force` promotes a refused one, and says so."""
+    """`version` is the challenger by default; `force` promotes a refused one, and says so.
+
+    With `as_served` both models are judged on what the online store held at T.
+    """
 
     version: int | None = None
     test_days: int = 7
     as_of: datetime | None = None
     rules: PromotionRules = field(default_factory=PromotionRules)
     force: bool = False
+    as_served: Visibility | None = None
 
 
 @dataclass(frozen=True)
@@ -97,7 +103,9 @@ def promote(
             as_of=options.as_of,
         )
         progress(f"joining features onto {rows.height:,} rows", 0.2)
-        *one, other = (scored_as(store, use_case, model, rows) for model in both)
+        *one, other = (
+            scored_as(store, use_case, model, rows, as_served=options.as_served) for model in both
+        )
         progress("comparing", 0.6)
         latency_ms = _latency_ms(challenger, other.rows)
         decision = decide(next(iter(one), None), other, options.rules, latency_ms=latency_ms)
@@ -111,7 +119,7 @@ def promote(
             is_promoted,
             (times.min(), times.max()),  # type: ignore[arg-type]  # they are instants
         )
-        _record(client, promotion, forced=options.force and not decision.is_promoted)
+        _record(client, promotion, options)
         return promotion
 
 
@@ -178,11 +186,21 @@ def _fit_knew(metadata: Mapping[str, Any]) -> datetime:
 
 
 def scored_as(
-    store: FeatureStore, use_case: UseCase, model: RegisteredModel, rows: pl.DataFrame
+    store: FeatureStore,
+    use_case: UseCase,
+    model: RegisteredModel,
+    rows: pl.DataFrame,
+    *,
+    as_served: Visibility | None,
 ) -> ScoredRows:
     """The rows with the features and the scores of the model."""
-    service = model.predictor.artefact.feature_service
-    joined = join_features(store, rows, feature_service=service, row_id=use_case.row_id)
+    joined = join_features(
+        store,
+        rows,
+        feature_service=model.predictor.artefact.feature_service,
+        row_id=use_case.row_id,
+        as_served=as_served,
+    )
     return scored_by(model.predictor, joined.rows, use_case)
 
 
@@ -198,8 +216,9 @@ def _latency_ms(model: RegisteredModel, rows: pl.DataFrame) -> float:
     return median(times) * 1000
 
 
-def _record(client: MlflowClient, promotion: Promotion, *, forced: bool) -> None:
+def _record(client: MlflowClient, promotion: Promotion, options: PromoteOptions) -> None:
     """Evidence first, the alias last: who reads the alias finds why it is there."""
+    forced = options.force and not promotion.decision.is_promoted
     name, version = promotion.name, str(promotion.challenger)
     told = promotion.decision.as_json() | {
         "champion": promotion.champion,
@@ -207,6 +226,7 @@ def _record(client: MlflowClient, promotion: Promotion, *, forced: bool) -> None
         "days": [day.isoformat() for day in promotion.days],
         "decided": datetime.now(UTC).isoformat(),
         "forced": forced,
+        "as_served": options.as_served.label if options.as_served else None,
     }
     run_id = str(client.get_model_version(name, version).run_id)
     client.log_text(run_id, json.dumps(told, indent=2), f"promotion/{version}.json")

@@ -90,7 +90,7 @@ def decide(
     )
     if champion is None:
         return Decision(checks, {}, found, {})
-    gain = intervals(lambda of_days: _differences(champion, challenger, of_days))
+    gain = intervals(lambda of_days: differences(champion, challenger, of_days))
     task = challenger.use_case.task
     compared = (
         _gain(gain[task.gain], task, rules),
@@ -108,7 +108,8 @@ def floor_checks(metrics: Mapping[str, Interval], floors: Mapping[str, float]) -
     )
 
 
-def _differences(champion: ScoredRows, challenger: ScoredRows, of_days: Floats) -> dict[str, float]:
+def differences(champion: ScoredRows, challenger: ScoredRows, of_days: Floats) -> dict[str, float]:
+    """Each metric of the challenger less that of the champion, of rows that both scored."""
     one, other = champion.metrics(of_days), challenger.metrics(of_days)
     return {name: other[name] - one[name] for name in one}
 

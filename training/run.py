@@ -38,6 +38,8 @@ from training.validation import TrialFit, Validation
 if TYPE_CHECKING:
     from feast import FeatureStore
 
+    from lockstep.stores.visibility import Visibility
+
 _EXAMPLE_ROWS = 5
 _REQUESTS = 50
 
@@ -52,7 +54,8 @@ class TrainingOptions:
     `search` looks for parameters first, and keeps its trials in `search_log`; on Spark with
     so many `spark_trials` at once, if any. With `select_above` a second fit has only the
     features that, shuffled on the validation fold, lose more worth than that. With `once` the
-    same rows are not fitted again by the same options.
+    same rows are not fitted again by the same options. `as_served` limits the features of a
+    row to what the online store held at its T.
     """
 
     as_of: datetime | None = None
@@ -63,6 +66,7 @@ class TrainingOptions:
     spark_trials: int = 0
     select_above: float | None = None
     once: bool = False
+    as_served: Visibility | None = None
 
 
 @dataclass(frozen=True)
@@ -98,7 +102,9 @@ def train(
     as_of, rows = labelled_rows(settings, use_case, options.as_of)
     task = use_case.task
     plan = plan_split(rows, task, options.split)
-    split, dataset = _join(store, use_case, plan, rows, progress)
+    split, dataset = joined_split(
+        store, use_case, plan, rows, progress, as_served=options.as_served
+    )
     assert_no_leak(split, row_id=use_case.row_id, as_of=as_of)
     recipe = _recipe(dataset, options)
     if options.once:
@@ -186,18 +192,27 @@ def labelled_rows(
     return known_by, rows
 
 
-def _join(
+def joined_split(
     store: FeatureStore,
     use_case: UseCase,
     plan: SplitPlan,
     rows: pl.DataFrame,
     progress: Progress,
+    *,
+    as_served: Visibility | None,
 ) -> tuple[Split, Dataset]:
-    """The folds with their features; rows that are in no fold are not joined."""
+    """The folds with their features; rows that are in no fold are not joined.
+
+    Raises as `join_features` does.
+    """
     used = plan.split(rows).rows()
     progress(f"joining features onto {used.height:,} rows", 0.1)
     dataset = join_features(
-        store, used, feature_service=use_case.feature_service, row_id=use_case.row_id
+        store,
+        used,
+        feature_service=use_case.feature_service,
+        row_id=use_case.row_id,
+        as_served=as_served,
     )
     return plan.split(dataset.rows), dataset
 
@@ -281,5 +296,6 @@ def _params(
         "trees": int(predictor.model.tree_count_),
         "threshold": predictor.artefact.threshold,
         "target_rule": task.target_rule,
+        "as_served": options.as_served.label if options.as_served else "no: all that was known",
         "search_trials": options.search.trials if options.search else 0,
     }

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from lockstep.cli.train import AsOf, TestDays, UseCaseName
+from lockstep.cli.train import AsOf, AsServed, TestDays, UseCaseName
 
 
 def evaluate(
@@ -20,6 +20,7 @@ def evaluate(
     ] = False,
     as_of: AsOf = None,
     test_days: TestDays = None,
+    as_served: AsServed = None,
 ) -> None:
     """Metrics with intervals by day, and slices, on the last labelled days."""
     from rich.console import Console
@@ -29,6 +30,7 @@ def evaluate(
     from lockstep.cli.metrics_table import metrics_table
     from lockstep.cli.progress import progress_shown
     from lockstep.cli.quiet import quiet_libraries
+    from lockstep.cli.visibility import visibility_of
 
     if challenger and version is not None:
         raise typer.BadParameter("it names another version", param_hint="--challenger")
@@ -50,7 +52,9 @@ def evaluate(
         days = test_days or chosen.split.test_days
         rows = later_rows(settings, chosen, [model], test_days=days, as_of=until)
         progress(f"joining features onto {rows.height:,} rows", 0.3)
-        scored = scored_as(open_feature_store(settings), chosen, model, rows)
+        visibility = visibility_of(as_served, use_case, settings) if as_served else None
+        store = open_feature_store(settings)
+        scored = scored_as(store, chosen, model, rows, as_served=visibility)
         progress("evaluating", 0.7)
         metrics = scored.intervals()
     console = Console()

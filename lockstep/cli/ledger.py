@@ -38,7 +38,7 @@ def check(
     from lockstep.lake.lake import Lake
     from lockstep.settings import Settings
     from lockstep.stores.errors import LedgerError
-    from lockstep.stores.ledger import rows_of
+    from lockstep.stores.ledger import rows_of, unfinished
 
     until = utc_instant(at, "--at")
     quiet_libraries()
@@ -54,6 +54,12 @@ def check(
         found[view.name] = rows
     Console().print(ledger_table({name: rows[-1] for name, rows in found.items()}))
     typer.echo(f"{sum(map(len, found.values())):,} materialisations are on record")
+    for view in found:
+        for run in unfinished(lake, project, view):
+            if run.covered_end < until and run.started > found[view][-1].started:
+                typer.echo(
+                    f"{view}: the one begun at {run.started:%Y-%m-%d %H:%M:%S} has not ended"
+                )
 
 
 def ledger_table(rows: Mapping[str, LedgerRow]) -> Table:

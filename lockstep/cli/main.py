@@ -17,6 +17,7 @@ from lockstep.cli import (
     evaluate,
     exporter,
     freshness,
+    freshness_cost,
     generate,
     ingest,
     keys,
@@ -49,6 +50,7 @@ app.command("build")(build.build)
 app.command("validate")(validate.validate)
 app.command("materialize")(materialize.materialize)
 app.command("freshness")(freshness.freshness)
+app.command("freshness-cost")(freshness_cost.freshness_cost)
 app.command("train")(train.train)
 app.command("evaluate")(evaluate.evaluate)
 app.command("promote")(promote.promote)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from lockstep.cli.train import AsOf, TestDays, UseCaseName, tell_missed_floors
+from lockstep.cli.train import AsOf, AsServed, TestDays, UseCaseName, tell_missed_floors
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -33,6 +33,7 @@ def promote(
     rollback: Annotated[
         bool, typer.Option("--rollback", help="Make the champion before this one champion again.")
     ] = False,
+    as_served: AsServed = None,
 ) -> None:
     """Judges champion and challenger on the same later days; a refusal exits with 3."""
     from rich.console import Console
@@ -41,6 +42,7 @@ def promote(
     from lockstep.cli.metrics_table import metrics_table
     from lockstep.cli.progress import progress_shown
     from lockstep.cli.quiet import quiet_libraries
+    from lockstep.cli.visibility import visibility_of
     from lockstep.settings import Settings
 
     quiet_libraries()
@@ -63,6 +65,7 @@ def promote(
             as_of=utc_instant(as_of, "--as-of") if as_of else None,
             rules=PromotionRules(margin=margin),
             force=force,
+            as_served=visibility_of(as_served, use_case, settings) if as_served else None,
         )
         store = open_feature_store(settings)
         try:

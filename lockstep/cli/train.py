@@ -64,6 +64,14 @@ Select = Annotated[
         show_default="all features",
     ),
 ]
+AsServed = Annotated[
+    str | None,
+    typer.Option(
+        help="Features as the online store held them at T: by the 'ledger', by a schedule such as "
+        "'1h' or '1d+30m' (every day, visible half an hour later), or 'ledger,1h'.",
+        show_default="all that was known at T",
+    ),
+]
 Seed = Annotated[int, typer.Option(min=0, max=2**31 - 1, help="Seed of the fit.")]
 
 
@@ -98,6 +106,7 @@ def train(
         bool,
         typer.Option("--once", help="Not where a version was made of the same rows and options."),
     ] = False,
+    as_served: AsServed = None,
 ) -> None:
     """Fits a model on what was known, judges it on later days and registers it as challenger.
 
@@ -109,6 +118,7 @@ def train(
     from lockstep.cli.metrics_table import metrics_table
     from lockstep.cli.progress import progress_shown
     from lockstep.cli.quiet import quiet_libraries
+    from lockstep.cli.visibility import visibility_of
 
     if parallel and not search:
         raise typer.BadParameter("it is for trials: give --search too", param_hint="--parallel")
@@ -145,6 +155,7 @@ def train(
             spark_trials=(os.cpu_count() or 1) if parallel == "spark" else 0,
             select_above=select,
             once=once,
+            as_served=visibility_of(as_served, use_case, settings) if as_served else None,
         )
         try:
             result = run(settings, open_feature_store(settings), chosen, options, progress)

@@ -20,6 +20,8 @@ from lockstep.stores.step_order import StepOrder
 from lockstep.windows.spec import CREATED_TIMESTAMP, EVENT_TIMESTAMP
 
 KNOWN_AS_OF = "known_as_of"
+# T, of rows that see only what was visible by then: their event_timestamp is how far they see.
+ASKED_AT = "__asked_at"
 
 
 @dataclass(frozen=True)
@@ -71,7 +73,8 @@ def see_as_of(
     `known_as_of` (at least their event_timestamp), steps created after it are not seen.
     A step without a created_timestamp counts as created at its event_timestamp. A step
     older than `ttl` has expired, one of just that age has not; a ttl of None or 0 never
-    expires. Null keys match nothing. Both frames have `keys` and event_timestamp, of equal
+    expires. Ages count at event_timestamp, or at ASKED_AT where the entities have that
+    column. Null keys match nothing. Both frames have `keys` and event_timestamp, of equal
     types and in UTC microseconds.
 
     Raises:
@@ -91,9 +94,14 @@ def see_as_of(
     expired = np.zeros(len(at), dtype=bool)
     rows = _row_numbers(order, places, found)
     if ttl:
-        age = entities.get_column(EVENT_TIMESTAMP) - steps.get_column(EVENT_TIMESTAMP).gather(rows)
+        age = asked_at(entities) - steps.get_column(EVENT_TIMESTAMP).gather(rows)
         expired = (age > ttl).fill_null(False).to_numpy()
     return Seen(rows, pl.Series(expired), late)
+
+
+def asked_at(entities: pl.DataFrame) -> pl.Series:
+    """The T of each row."""
+    return entities.get_column(ASKED_AT if ASKED_AT in entities.columns else EVENT_TIMESTAMP)
 
 
 def _check_times(entities: pl.DataFrame) -> None:

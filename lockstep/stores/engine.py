@@ -38,11 +38,12 @@ from pydantic import ValidationError
 
 from lockstep.contract.clock import Clock, SystemClock
 from lockstep.errors import LockstepError
+from lockstep.lake.content_hash import ContentHash
 from lockstep.stores.coverage import Coverage, as_aware
 from lockstep.stores.errors import MaterializeError
 from lockstep.stores.feast_rows import feast_rows
 from lockstep.stores.lake_errors import lake_errors
-from lockstep.stores.ledger import LedgerRow, append
+from lockstep.stores.ledger import Beginning, LedgerRow, append
 from lockstep.stores.locations import lake_of
 from lockstep.stores.marks import Marks
 from lockstep.stores.materialization import Materialization, layout_of
@@ -186,7 +187,13 @@ class LockstepComputeEngine(ComputeEngine):  # type: ignore[misc]  # Feast ships
             ),
             past=marks.past(table.lake) if marks else None,
         )
-        read, count = self._write(run, marks, task.tqdm_builder)
+        definition = layout_of(view)
+        with lake_errors():
+            append(
+                table.lake,
+                Beginning(task.project, view.name, started, covered.end, definition),
+            )
+        read, count, content = self._write(run, marks, task.tqdm_builder)
         if read == 0 and run.past is None:
             self._check_empty(table, covered)
         row = LedgerRow(
@@ -198,23 +205,26 @@ class LockstepComputeEngine(ComputeEngine):  # type: ignore[misc]  # Feast ships
             asked_end=as_aware(task.end_time),
             covered_end=covered.end,
             horizon=covered.horizon,
-            definition=layout_of(view),
+            definition=definition,
             files=run.files,
             read=read,
             written=count.written,
             older=count.older,
+            content=content,
         )
         self._record(row, table, marks)
         return row
 
     def _write(
         self, run: Materialization, marks: Marks | None, bar: Callable[[int], Any] | None
-    ) -> tuple[int, WriteCount]:
-        """How many rows there were, and what the store took of those not yet written before."""
+    ) -> tuple[int, WriteCount, str]:
+        """How many rows there were, what the store took of those not yet written, their hash."""
         done = marks.written_of(run.fingerprint) if marks else 0
-        read, total = 0, WriteCount()
+        read, total, content = 0, WriteCount(), None
         for files, chosen in run.reads():
             for rows in newest_rows(run.table, chosen=chosen, files=files):
+                content = content or ContentHash(rows.schema)
+                content.update(rows)
                 with bar(len(rows)) if bar else nullcontext() as progress:
                     for batch in rows.iter_slices(_BATCH):
                         read += len(batch)
@@ -224,7 +234,7 @@ class LockstepComputeEngine(ComputeEngine):  # type: ignore[misc]  # Feast ships
                                 marks.wrote(run.fingerprint, read)
                         if progress:
                             progress.update(len(batch))
-        return read, total
+        return read, total, content.hexdigest() if content else ""
 
     def _write_batch(self, table: ViewTable, rows: pl.DataFrame) -> WriteCount:
         store = self.online_store

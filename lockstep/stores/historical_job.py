@@ -13,10 +13,13 @@ from feast.infra.offline_stores.offline_store import RetrievalMetadata
 
 from lockstep.lake.content_hash import content_hash
 from lockstep.lake.lake import Lake
+from lockstep.stores.as_served_join import AsServedJoin
 from lockstep.stores.historical_join import HistoricalJoin
 from lockstep.stores.join_receipt import JoinReceipt, ViewAccount
 from lockstep.stores.on_demand import add_columns, takes_columns
 from lockstep.stores.retrieval_job import LockstepRetrievalJob
+from lockstep.stores.view_join import ViewJoin
+from lockstep.stores.visibility import Visibility
 from lockstep.windows.spec import EVENT_TIMESTAMP
 
 
@@ -28,7 +31,7 @@ class HistoricalJob(LockstepRetrievalJob):
 
     def __init__(
         self,
-        join: HistoricalJoin,
+        join: HistoricalJoin | AsServedJoin,
         *,
         lake: Lake,
         full_feature_names: bool,
@@ -56,9 +59,34 @@ class HistoricalJob(LockstepRetrievalJob):
 
     def with_statuses(self) -> HistoricalJob:
         """The same job with a column `<feature>__status` for every feature of a view."""
-        views = [replace(view, with_statuses=True) for view in self._join.views]
+        return self._of(
+            self._join.with_views([replace(v, with_statuses=True) for v in self._views])
+        )
+
+    def with_times(self) -> HistoricalJob:
+        """The same job with columns `<view>__event_timestamp` and `<view>__created_timestamp`.
+
+        They are those of the step that a row sees, expired or not.
+        """
+        return self._of(self._join.with_views([replace(v, with_times=True) for v in self._views]))
+
+    def as_served(self, visibility: Visibility) -> HistoricalJob:
+        """The same job, whose rows see what the online store held at T, and count ages at T.
+
+        Raises, when it is evaluated:
+            VisibilityError: it is not known what was visible of a view, or the entities have
+                `known_as_of`.
+        """
+        join = self._join.join if isinstance(self._join, AsServedJoin) else self._join
+        return self._of(AsServedJoin(join, visibility))
+
+    @property
+    def _views(self) -> Sequence[ViewJoin]:
+        return self._join.views
+
+    def _of(self, join: HistoricalJoin | AsServedJoin) -> HistoricalJob:
         return HistoricalJob(
-            replace(self._join, views=views),
+            join,
             lake=self._lake,
             full_feature_names=self._full_feature_names,
             on_demand=self._on_demand,
@@ -89,6 +117,7 @@ class HistoricalJob(LockstepRetrievalJob):
         return rows
 
     def _receipt(self, content_hash: str) -> JoinReceipt:
+        served = self._join
         first, last = self._metadata.min_event_timestamp, self._metadata.max_event_timestamp
         return JoinReceipt(
             rows=len(self._join.entities),
@@ -98,6 +127,7 @@ class HistoricalJob(LockstepRetrievalJob):
             excludes_created_after=self._join.excludes,
             views=dict(self._accounts),
             content_hash=content_hash,
+            visibility=served.visibility.label if isinstance(served, AsServedJoin) else None,
         )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -40,6 +40,10 @@ class HistoricalJoin:
     def excludes(self) -> bool:
         """Whether rows do not see what was created later than they may know."""
         return self.exclude or KNOWN_AS_OF in self.entities.columns
+
+    def with_views(self, views: Sequence[ViewJoin]) -> HistoricalJoin:
+        """The same join to other views."""
+        return replace(self, views=views)
 
     def frame(self, accounts: dict[str, ViewAccount]) -> pl.DataFrame:
         """One row for each entity row, in order; `accounts` gets those of the views.

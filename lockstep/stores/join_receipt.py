@@ -44,7 +44,8 @@ class JoinReceipt:
 
     `excludes_created_after` says whether steps created after T were left out; `views` are
     accounts by view; `content_hash` is over the output's columns and rows in their order,
-    and the same wherever they were computed.
+    and the same wherever they were computed. `visibility` says what limited the rows to
+    what was served; None for all that was known at T.
     """
 
     rows: int
@@ -54,6 +55,7 @@ class JoinReceipt:
     excludes_created_after: bool
     views: Mapping[str, ViewAccount]
     content_hash: str
+    visibility: str | None = None
 
     @property
     def warnings(self) -> tuple[str, ...]:

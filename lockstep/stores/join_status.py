@@ -9,11 +9,11 @@ from datetime import datetime
 import polars as pl
 
 from lockstep.contract.status import FeatureStatus
-from lockstep.stores.asof import Seen
+from lockstep.stores.asof import ASKED_AT, Seen, asked_at
 from lockstep.windows.microseconds import microseconds
-from lockstep.windows.spec import VALID_UNTIL
+from lockstep.windows.spec import EVENT_TIMESTAMP, VALID_UNTIL
 
-_FOUND, _EXPIRED, _T = "__found", "__expired", "__t"
+_FOUND, _EXPIRED, _T, _HORIZON = "__found", "__expired", "__t", "__horizon"
 
 STATUS_TYPE = pl.Enum([status.value for status in FeatureStatus])
 
@@ -22,21 +22,32 @@ STATUS_TYPE = pl.Enum([status.value for status in FeatureStatus])
 class StatusRule:
     """What makes the values of one view stale; see `status_at` for the meaning.
 
-    `horizon` is that of the view's table, None where nobody recorded it.
+    `horizon` is that of the view's table, None where nobody recorded it. Rows that see only
+    what was visible see a view that was exact up to their event_timestamp.
     """
 
     horizon: datetime | None = None
     max_age_us: int | None = None
 
     def statuses(
-        self, values: pl.DataFrame, columns: Mapping[str, str], *, seen: Seen, at: pl.Series
+        self,
+        values: pl.DataFrame,
+        columns: Mapping[str, str],
+        *,
+        seen: Seen,
+        entities: pl.DataFrame,
     ) -> pl.DataFrame:
         """A column of statuses for each feature, under the name that `columns` gives it.
 
-        `values` are what the rows see, `valid_until_us` among them where the view has it;
-        `at` are their T.
+        `values` are what the rows of `entities` see, `valid_until_us` among them where the
+        view has it.
         """
-        marks = {_FOUND: seen.rows.is_not_null(), _EXPIRED: seen.expired, _T: at.to_physical()}
+        marks = {
+            _FOUND: seen.rows.is_not_null(),
+            _EXPIRED: seen.expired,
+            _T: asked_at(entities).to_physical(),
+            _HORIZON: self._horizons(entities),
+        }
         rows = pl.concat([values, pl.DataFrame(marks)], how="horizontal")
         stale = self._stale(VALID_UNTIL in values.columns)
         return rows.select(
@@ -57,12 +68,17 @@ class StatusRule:
         t, stale = pl.col(_T), pl.lit(False)
         if has_valid_until:
             stale = (t >= pl.col(VALID_UNTIL)).fill_null(False)
-        if self.horizon is None:
-            return stale
-        horizon = microseconds(self.horizon)
+        horizon = pl.col(_HORIZON)
         if self.max_age_us is not None:
-            stale |= t - horizon > self.max_age_us
-        return stale & (t >= horizon)
+            stale |= (t - horizon > self.max_age_us).fill_null(False)
+        return stale & (t >= horizon).fill_null(True)
+
+    def _horizons(self, entities: pl.DataFrame) -> pl.Series:
+        """The first T that is not exact, in microseconds, of each row."""
+        if ASKED_AT in entities.columns:
+            return entities.get_column(EVENT_TIMESTAMP).to_physical() + 1
+        horizon = None if self.horizon is None else microseconds(self.horizon)
+        return pl.repeat(horizon, len(entities), dtype=pl.Int64, eager=True)
 
 
 def _literal(status: FeatureStatus) -> pl.Expr:

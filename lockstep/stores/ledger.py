@@ -1,23 +1,48 @@
 """The ledger: what each materialisation made visible in the online store, and when.
 
+    <lake>/_ledger/<project>/<view>/20180902T000000.000000Z.begun.json
     <lake>/_ledger/<project>/<view>/20180902T000000.000000Z.json
 
-One small object for each view and run, only ever added, named after its beginning.
+Two small objects for each view and run, only ever added, named after its beginning: one before
+the first row is written, one after the last. A run that broke off has the first alone, so what it
+may have left in the store is on record too.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
-from typing import Any
+from typing import TypeVar
 
 from lockstep.lake.errors import NoObjectError
 from lockstep.lake.lake import Lake
 from lockstep.stores.errors import LedgerError
 
 _INSTANTS = ("started", "finished", "asked_start", "asked_end", "covered_end", "horizon")
+_BEGUN = ".begun.json"
+_T = TypeVar("_T")
+_DONE = "Z.json"
+
+
+@dataclass(frozen=True)
+class Beginning:
+    """A materialisation of one view that is about to write rows with event <= `covered_end`.
+
+    `definition` is as in `LedgerRow`. Instants are aware, UTC.
+    """
+
+    project: str
+    view: str
+    started: datetime
+    covered_end: datetime
+    definition: str
+
+    @property
+    def key(self) -> str:
+        """The key of its object."""
+        return f"{_stem(self.project, self.view, self.started)}{_BEGUN}"
 
 
 @dataclass(frozen=True)
@@ -29,7 +54,9 @@ class LedgerRow:
     `asked_start` and `asked_end` are what was asked for. `horizon` is the T before which
     the view was exact then. `definition` is a hash of the view's columns, keys and source;
     `files` are the table's files that there were, and their versions. Of the `read` keys
-    the store took `written`, and had a newer row of `older`. Instants are aware, UTC.
+    the store took `written`, and had a newer row of `older`; `content` is the hash of what was
+    read, in its order (see `lockstep.lake.content_hash`), empty where nothing was. Instants are
+    aware, UTC.
     """
 
     project: str
@@ -45,17 +72,12 @@ class LedgerRow:
     read: int
     written: int
     older: int
+    content: str = ""
 
     @property
     def key(self) -> str:
         """The key of the row's object."""
-        began = self.started.astimezone(UTC).strftime("%Y%m%dT%H%M%S.%fZ")
-        return f"{ledger_folder(self.project, self.view)}{began}.json"
-
-    def as_json(self) -> dict[str, Any]:
-        """The fields, instants in ISO 8601."""
-        fields = asdict(self)
-        return {n: v.isoformat() if isinstance(v, datetime) else v for n, v in fields.items()}
+        return f"{_stem(self.project, self.view, self.started)}.json"
 
 
 def ledger_folder(project: str, view: str) -> str:
@@ -63,14 +85,15 @@ def ledger_folder(project: str, view: str) -> str:
     return f"_ledger/{project}/{view}/"
 
 
-def append(lake: Lake, row: LedgerRow) -> None:
+def append(lake: Lake, row: LedgerRow | Beginning) -> None:
     """Adds the row.
 
     Raises:
         LakeError: the lake cannot be written to.
     """
-    text = json.dumps(row.as_json(), indent=2) + "\n"
-    lake.write_bytes(row.key, text.encode())
+    fields = asdict(row)
+    told = {n: v.isoformat() if isinstance(v, datetime) else v for n, v in fields.items()}
+    lake.write_bytes(row.key, (json.dumps(told, indent=2) + "\n").encode())
 
 
 def read_row(lake: Lake, key: str) -> LedgerRow | None:
@@ -80,15 +103,7 @@ def read_row(lake: Lake, key: str) -> LedgerRow | None:
         LedgerError: it is damaged.
         LakeError: the lake cannot be reached.
     """
-    try:
-        text = lake.read_bytes(key)
-    except NoObjectError:
-        return None
-    try:
-        fields = json.loads(text)
-        return LedgerRow(**fields | {n: datetime.fromisoformat(fields[n]) for n in _INSTANTS})
-    except (ValueError, TypeError, KeyError) as error:
-        raise LedgerError.damaged(lake.address(key), error) from error
+    return _read(lake, key, LedgerRow, _INSTANTS)
 
 
 def rows_of(lake: Lake, project: str, view: str) -> list[LedgerRow]:
@@ -98,8 +113,23 @@ def rows_of(lake: Lake, project: str, view: str) -> list[LedgerRow]:
         LedgerError: one is damaged.
         LakeError: the lake cannot be reached.
     """
-    found = (read_row(lake, key) for key in lake.list(ledger_folder(project, view)))
+    found = (read_row(lake, key) for key in _keys(lake, project, view, _DONE))
     return [row for row in found if row is not None]
+
+
+def unfinished(lake: Lake, project: str, view: str) -> list[Beginning]:
+    """The runs of one view that began and have not come to their end, oldest first.
+
+    They are under way, or broke off.
+
+    Raises:
+        LedgerError: one is damaged.
+        LakeError: the lake cannot be reached.
+    """
+    done = {key.removesuffix(".json") for key in _keys(lake, project, view, _DONE)}
+    begun = [k for k in _keys(lake, project, view, _BEGUN) if k.removesuffix(_BEGUN) not in done]
+    found = (_read(lake, key, Beginning, ("started", "covered_end")) for key in begun)
+    return [one for one in found if one is not None]
 
 
 def newest_row(lake: Lake, project: str, view: str) -> LedgerRow | None:
@@ -109,5 +139,26 @@ def newest_row(lake: Lake, project: str, view: str) -> LedgerRow | None:
         LedgerError: it is damaged.
         LakeError: the lake cannot be reached.
     """
-    keys = lake.list(ledger_folder(project, view))
+    keys = _keys(lake, project, view, _DONE)
     return read_row(lake, keys[-1]) if keys else None
+
+
+def _stem(project: str, view: str, started: datetime) -> str:
+    began = started.astimezone(UTC).strftime("%Y%m%dT%H%M%S.%fZ")
+    return f"{ledger_folder(project, view)}{began}"
+
+
+def _keys(lake: Lake, project: str, view: str, ending: str) -> list[str]:
+    return [key for key in lake.list(ledger_folder(project, view)) if key.endswith(ending)]
+
+
+def _read(lake: Lake, key: str, kind: type[_T], instants: Sequence[str]) -> _T | None:
+    try:
+        text = lake.read_bytes(key)
+    except NoObjectError:
+        return None
+    try:
+        fields = json.loads(text)
+        return kind(**fields | {n: datetime.fromisoformat(fields[n]) for n in instants})
+    except (ValueError, TypeError, KeyError) as error:
+        raise LedgerError.damaged(lake.address(key), error) from error

@@ -9,7 +9,7 @@ from functools import cached_property
 
 import polars as pl
 
-from lockstep.stores.asof import KNOWN_AS_OF
+from lockstep.stores.asof import ASKED_AT, KNOWN_AS_OF
 from lockstep.stores.entity_frame import key_columns
 from lockstep.stores.join_status import StatusRule
 from lockstep.stores.view_query import ViewQuery
@@ -24,13 +24,15 @@ _TICK = timedelta(microseconds=1)
 class ViewJoin:
     """The features of one view that are asked for, and how they are called in the output.
 
-    `with_statuses` asks for the status of each of them too.
+    `with_statuses` asks for the status of each of them too, `with_times` for the event and
+    created time of the step that each row sees, as `<view>__event_timestamp` and so on.
     """
 
     table: ViewTable
     features: Sequence[str]
     full_feature_names: bool
     with_statuses: bool = False
+    with_times: bool = False
 
     @property
     def name(self) -> str:
@@ -88,7 +90,7 @@ class ViewJoin:
         Raises:
             EntityFrameError: a column is absent, or holds what cannot be such a key.
         """
-        times = [c for c in (EVENT_TIMESTAMP, KNOWN_AS_OF) if c in entities.columns]
+        times = [c for c in (EVENT_TIMESTAMP, KNOWN_AS_OF, ASKED_AT) if c in entities.columns]
         return pl.concat([self.keys(entities), entities.select(times)], how="horizontal")
 
     @cached_property
@@ -102,7 +104,8 @@ class ViewJoin:
         if self.with_statuses:
             view = self.table.view
             rule = StatusRule(horizon=self.table.table.horizon(), max_age_us=max_age_us(view))
-        return ViewQuery(tuple(self.table.keys), self.columns, self.ttl, rule)
+        times = f"{self.name}__" if self.with_times else None
+        return ViewQuery(tuple(self.table.keys), self.columns, self.ttl, rule, times)
 
     @property
     def read(self) -> list[str]:

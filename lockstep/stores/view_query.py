@@ -21,11 +21,12 @@ STATUS_SUFFIX = "__status"
 class JoinedView(NamedTuple):
     """What entity rows see of a view: values and statuses by output column, and the account.
 
-    Statuses have no columns where they are not asked for.
+    Statuses have no columns where they are not asked for, nor have times.
     """
 
     values: pl.DataFrame
     statuses: pl.DataFrame
+    times: pl.DataFrame
     account: ViewAccount
 
 
@@ -34,12 +35,15 @@ class ViewQuery:
     """The join keys of a view, its features by output column, and what ages them.
 
     A `ttl` of None never expires. Without `statuses` there are no columns of statuses.
+    `times` is the prefix of the columns with the event and created time of the step that a
+    row sees, expired or not; None for no such columns.
     """
 
     keys: tuple[str, ...]
     columns: Mapping[str, str]
     ttl: timedelta | None = None
     statuses: StatusRule | None = None
+    times: str | None = None
 
     def join(self, entities: pl.DataFrame, steps: pl.DataFrame) -> JoinedView:
         """What each row of `entities` sees of `steps`, in their order.
@@ -55,9 +59,15 @@ class ViewQuery:
         output = values.select(pl.col(name).alias(to) for name, to in self.columns.items())
         statuses = pl.DataFrame()
         if self.statuses is not None:
-            at = entities.get_column(EVENT_TIMESTAMP)
-            statuses = self.statuses.statuses(values, self.columns, seen=seen, at=at)
-        return JoinedView(output, statuses, self._account(seen, values))
+            statuses = self.statuses.statuses(values, self.columns, seen=seen, entities=entities)
+        return JoinedView(output, statuses, self._times(seen, steps), self._account(seen, values))
+
+    def _times(self, seen: Seen, steps: pl.DataFrame) -> pl.DataFrame:
+        if self.times is None:
+            return pl.DataFrame()
+        names = [name for name in (EVENT_TIMESTAMP, CREATED_TIMESTAMP) if name in steps.columns]
+        found = steps.select(pl.col(names).gather(seen.rows))
+        return found.rename(lambda name: f"{self.times}{name}")
 
     def _account(self, seen: Seen, values: pl.DataFrame) -> ViewAccount:
         not_found, expired = seen.rows.null_count(), int(seen.expired.sum())
@@ -73,8 +83,9 @@ class ViewQuery:
 
 
 def columns_of(rows: pl.DataFrame, joined: Sequence[JoinedView]) -> pl.DataFrame:
-    """Row numbers, then each view's values, then its statuses."""
+    """Row numbers, then each view's values, then its statuses, then its times."""
     frames = [rows.select(ROW)]
     for view in joined:
-        frames += [view.values, view.statuses.rename(lambda name: f"{name}{STATUS_SUFFIX}")]
+        statuses = view.statuses.rename(lambda name: f"{name}{STATUS_SUFFIX}")
+        frames += [view.values, statuses, view.times]
     return pl.concat(frames, how="horizontal")

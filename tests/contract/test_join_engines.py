@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -17,12 +18,14 @@ from view_histories import Row, Step, entity_frame, rows, steps, view_join
 from lockstep.lake.lake import Lake
 from lockstep.lake.spark.errors import SparkError
 from lockstep.stores import historical_join, spark_join
+from lockstep.stores.as_served_join import AsServedJoin
 from lockstep.stores.errors import EntityFrameError
 from lockstep.stores.historical_join import HistoricalJoin
 from lockstep.stores.join_receipt import ViewAccount
 from lockstep.stores.spark_join import SparkJoin
 from lockstep.stores.view_join import ViewJoin
 from lockstep.stores.view_table import ViewTable
+from lockstep.stores.visibility import Scheduled
 
 pytestmark = pytest.mark.usefixtures("spark")
 
@@ -61,6 +64,22 @@ def test_engines_give_the_same_rows(
         assert by_spark[0].equals(local[0])
         assert by_spark[1] == local[1]
         assert lake.list("_staging/") == []
+
+
+def test_engines_see_the_same_of_what_was_served(tmp_path: Path) -> None:
+    lake, schedule = Lake.at(tmp_path), Scheduled(timedelta(hours=3), timedelta(hours=1))
+    history = [Step(key, hour, hour + hour % 3, hour) for key in (1, 2) for hour in range(0, 18, 2)]
+    ttl = timedelta(hours=3)
+    plain = view_join(lake, "one", "a", history, ttl=ttl, with_statuses=True)
+    view = replace(plain, with_times=True)
+    entities = entity_frame([Row(key, 1, at, 0) for key in (1, 2, 3) for at in range(20)])
+    local, by_spark = (
+        AsServedJoin(engine(entities, [view], exclude=True, memory_mb=1000), schedule).frame({})
+        for engine in (HistoricalJoin, SparkJoin)
+    )
+    assert by_spark.equals(local)
+    assert set(local["one__count__status"]) == {"NOT_FOUND", "EXPIRED", "PRESENT"}
+    assert local["one__created_timestamp"].null_count() < local.height
 
 
 def test_batches_are_put_together_in_order(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

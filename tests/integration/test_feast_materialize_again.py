@@ -17,10 +17,13 @@ from redis import Redis
 from their_project import their_store
 
 from benchmarks.faulty_way import Fault, faulty_way
+from lockstep.lake.content_hash import content_hash
 from lockstep.lake.lake import Lake
 from lockstep.stores import engine as engine_module
 from lockstep.stores.errors import StoreUnavailableError
-from lockstep.stores.ledger import LedgerRow, rows_of
+from lockstep.stores.ledger import Beginning, LedgerRow, rows_of, unfinished
+from lockstep.stores.newest_rows import Chosen, newest_rows
+from lockstep.stores.view_table import ViewTable
 
 pytestmark = pytest.mark.usefixtures("redis_environment")
 
@@ -68,6 +71,10 @@ def ledger(store: FeatureStore, name: str) -> list[LedgerRow]:
     return rows_of(Lake.at(store.config.repo_path), "theirs", name)
 
 
+def begun(store: FeatureStore, name: str) -> list[Beginning]:
+    return unfinished(Lake.at(store.config.repo_path), "theirs", name)
+
+
 def test_the_ledger_tells_what_became_visible(store: FeatureStore) -> None:
     write(store, "steps", "a", [(1, 1, 10), (2, 2, 20), (1, 3, 30)])
     store.materialize(T0, T0 + 2 * HOUR, feature_views=["steps"])
@@ -77,6 +84,12 @@ def test_the_ledger_tells_what_became_visible(store: FeatureStore) -> None:
     assert (row.asked_start, row.asked_end) == (T0, T0 + 2 * HOUR)
     assert row.covered_end == T0 + 2 * HOUR
     assert list(row.files) == ["steps/a.parquet"]
+    # What was written can be read from the lake again, and known by its hash.
+    table = ViewTable(store.get_feature_view("steps"), Lake.at(store.config.repo_path))
+    (rows,) = newest_rows(table, chosen=Chosen(row.covered_end))
+    assert row.content == content_hash(rows)
+    assert row.content != content_hash(rows.with_columns(n=pl.col("n") + 1))
+    assert begun(store, "steps") == []
 
 
 @pytest.mark.parametrize("name", ["steps", "plain"])
@@ -145,6 +158,8 @@ def test_a_run_that_broke_off_goes_on_where_it_was(
         with pytest.raises(StoreUnavailableError):
             store.materialize(T0, T0 + 2 * HOUR, feature_views=["steps"])
     assert ledger(store, "steps") == []
+    (broken_off,) = begun(store, "steps")
+    assert broken_off.covered_end == T0 + 2 * HOUR
     assert store.get_feature_view("steps").most_recent_end_time is None
     monkeypatch.setenv("REDIS_URL", redis_url)
     with Redis.from_url(redis_url) as redis:
@@ -153,6 +168,7 @@ def test_a_run_that_broke_off_goes_on_where_it_was(
     store.materialize(T0, T0 + 2 * HOUR, feature_views=["steps"])
     (row,) = ledger(store, "steps")
     assert row.read == 400
+    assert begun(store, "steps") == [broken_off]
     # Of the batch under way it is not known whether it landed: only that one is sent again.
     assert 400 - landed <= row.written <= 400 - landed + 20
     assert online(store, "steps", range(400)) == list(range(400))

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,7 @@ from lockstep.cli.main import app
 from lockstep.errors import LockstepError
 from lockstep.lake.lake import Lake
 from lockstep.settings import Settings
+from lockstep.stores.ledger import Beginning, append
 
 END = T0 + 72 * HOUR
 VIEWS = ("customer_windows", "terminal_windows")
@@ -90,10 +92,24 @@ def test_every_materialisation_is_on_record(project: Settings) -> None:
     assert "2 materialisations are on record" in until_then
 
 
+def test_a_run_that_broke_off_is_named(project: Settings) -> None:
+    materialize()
+    lake, at = Lake.at(project.lake), ("--at", END.isoformat())
+    later = datetime(2100, 1, 1, tzinfo=UTC)
+    broken = Beginning("lockstep", "customer_windows", later, END - TICK, "d")
+    append(lake, broken)
+    shown = done("ledger", "check", "fraud", *at)
+    assert "customer_windows: the one begun at 2100-01-01 00:00:00 has not ended" in shown
+    # Not one after which another came to its end, nor one of a later hour.
+    append(lake, replace(broken, started=T0))
+    append(lake, replace(broken, started=later + HOUR, covered_end=END))
+    assert done("ledger", "check", "fraud", *at) == shown
+
+
 def test_a_record_that_was_cut_off_is_named(project: Settings) -> None:
     materialize()
     lake = Lake.at(project.lake)
-    (key,) = lake.list("_ledger/lockstep/terminal_windows/")
+    _begun, key = lake.list("_ledger/lockstep/terminal_windows/")
     lake.write_bytes(key, lake.read_bytes(key)[:40])
     words = refused("ledger", "check", "fraud", "--at", "2100-01-01")
     assert f"the ledger's record {lake.address(key)} cannot be read" in words

@@ -43,7 +43,7 @@ def test_every_status_is_that_of_the_algebra(
     seen = see_as_of(entities, steps, keys=[], ttl=age)
     values = seen.of(steps.select("x", *(["valid_until_us"] if has_valid_until else [])))
     rule = StatusRule(None if horizon is None else instant_at(horizon), max_age)
-    found = rule.statuses(values, {"x": "v__x"}, seen=seen, at=entities["event_timestamp"])
+    found = rule.statuses(values, {"x": "v__x"}, seen=seen, entities=entities)
     assert found.schema == {"v__x": STATUS_TYPE}
 
     for t, status in zip(asked, found["v__x"], strict=True):
