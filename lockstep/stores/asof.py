@@ -29,17 +29,20 @@ class Seen:
     """Which step each entity row sees.
 
     `rows` are row numbers in the steps, null where nothing was known; `expired` says where
-    what was known is too old. `late` counts the rows whose newest step was created after
+    what was known is too old, `future` where it was not known at T: a row that sees what was
+    visible may see what came after T. `late` counts the rows whose newest step was created after
     their T: where known_as_of forbids it they see an older one, else they see it.
     """
 
     rows: pl.Series
     expired: pl.Series
+    future: pl.Series
     late: int
 
     def of(self, steps: pl.DataFrame) -> pl.DataFrame:
-        """The columns of `steps` as the rows see them: null where not found, or expired."""
-        rows = self.rows.set(self.expired, None) if self.expired.any() else self.rows
+        """The columns of `steps` as the rows see them: null where not found, expired or future."""
+        hidden = self.expired | self.future
+        rows = self.rows.set(hidden, None) if hidden.any() else self.rows
         return steps.select(pl.all().gather(rows))
 
 
@@ -91,12 +94,17 @@ def see_as_of(
         known = entities.get_column(KNOWN_AS_OF).to_physical().to_numpy()
         places = _known_places(order, places, known)
         found = places >= 0
-    expired = np.zeros(len(at), dtype=bool)
     rows = _row_numbers(order, places, found)
+    expired = future = pl.repeat(False, len(at), dtype=pl.Boolean, eager=True)
+    t = asked_at(entities)
+    if ASKED_AT in entities.columns:
+        times = [name for name in (EVENT_TIMESTAMP, CREATED_TIMESTAMP) if name in steps.columns]
+        known_at = steps.select(pl.max_horizontal(times)).to_series().gather(rows)
+        future = (known_at > t).fill_null(value=False)
     if ttl:
-        age = asked_at(entities) - steps.get_column(EVENT_TIMESTAMP).gather(rows)
-        expired = (age > ttl).fill_null(False).to_numpy()
-    return Seen(rows, pl.Series(expired), late)
+        age = t - steps.get_column(EVENT_TIMESTAMP).gather(rows)
+        expired = (age > ttl).fill_null(False) & ~future
+    return Seen(rows, expired, future, late)
 
 
 def asked_at(entities: pl.DataFrame) -> pl.Series:

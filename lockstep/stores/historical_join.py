@@ -10,7 +10,7 @@ from tempfile import TemporaryDirectory
 
 import polars as pl
 
-from lockstep.stores.asof import KNOWN_AS_OF
+from lockstep.stores.asof import KNOWN_AS_OF, asked_at
 from lockstep.stores.join_receipt import ViewAccount
 from lockstep.stores.step_history import StepHistory
 from lockstep.stores.time_slices import Slice, time_slices
@@ -83,7 +83,13 @@ class HistoricalJoin:
         entities = self.limited()
         first, slices = self._slices()
         known_by = self._known_by(entities)
-        histories = [StepHistory(view, first=first, known_by=known_by) for view in self.views]
+        # Without rows there is none.
+        t = asked_at(entities).min()
+        aged_at = t if isinstance(t, datetime) else first
+        histories = [
+            StepHistory(view, first=first, aged_at=aged_at, known_by=known_by)
+            for view in self.views
+        ]
         for after, until in slices:
             rows = entities.with_row_index(ROW)
             if len(slices) > 1:

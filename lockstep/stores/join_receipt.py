@@ -18,13 +18,15 @@ _TOO_MANY = 0.5
 class ViewAccount:
     """What `rows` entity rows saw of one view; two accounts add up.
 
-    `nulls` counts by feature the rows that saw a step with a null in it. `late` are the
+    `nulls` counts by feature the rows that saw a step with a null in it. `future` are rows to
+    which a step was visible that was not known at T. `late` are the
     rows whose newest step was created after their T.
     """
 
     rows: int = 0
     not_found: int = 0
     expired: int = 0
+    future: int = 0
     late: int = 0
     nulls: Mapping[str, int] = field(default_factory=dict)
 
@@ -33,6 +35,7 @@ class ViewAccount:
             rows=self.rows + other.rows,
             not_found=self.not_found + other.not_found,
             expired=self.expired + other.expired,
+            future=self.future + other.future,
             late=self.late + other.late,
             nulls=dict(Counter(self.nulls) + Counter(other.nulls)),
         )

@@ -13,7 +13,8 @@ from lockstep.stores.asof import ASKED_AT, Seen, asked_at
 from lockstep.windows.microseconds import microseconds
 from lockstep.windows.spec import EVENT_TIMESTAMP, VALID_UNTIL
 
-_FOUND, _EXPIRED, _T, _HORIZON = "__found", "__expired", "__t", "__horizon"
+_FOUND, _FUTURE, _EXPIRED = "__found", "__future", "__expired"
+_T, _HORIZON = "__t", "__horizon"
 
 STATUS_TYPE = pl.Enum([status.value for status in FeatureStatus])
 
@@ -44,6 +45,7 @@ class StatusRule:
         """
         marks = {
             _FOUND: seen.rows.is_not_null(),
+            _FUTURE: seen.future,
             _EXPIRED: seen.expired,
             _T: asked_at(entities).to_physical(),
             _HORIZON: self._horizons(entities),
@@ -53,6 +55,8 @@ class StatusRule:
         return rows.select(
             pl.when(~pl.col(_FOUND))
             .then(_literal(FeatureStatus.NOT_FOUND))
+            .when(_FUTURE)
+            .then(_literal(FeatureStatus.FUTURE))
             .when(_EXPIRED)
             .then(_literal(FeatureStatus.EXPIRED))
             .when(stale)

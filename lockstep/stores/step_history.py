@@ -26,15 +26,23 @@ class StepHistory:
     before the first row of all, of whose steps no others are read with their features. What
     has expired for all rows is known by its times alone.
 
-    `first` is the T of the first row. Rows that do not see what was created after some time
+    `first` is the event_timestamp of the first row, `aged_at` the first instant at which an
+    age counts (see ASKED_AT). Rows that do not see what was created after some time
     see all that was created until `known_by`, the earliest of those times; None where rows
     see what was created later.
     """
 
-    def __init__(self, view: ViewJoin, *, first: datetime, known_by: datetime | None) -> None:
+    def __init__(
+        self,
+        view: ViewJoin,
+        *,
+        first: datetime,
+        aged_at: datetime,
+        known_by: datetime | None,
+    ) -> None:
         self._view = view
         self._first = first
-        self._since = view.since(first)
+        self._since = view.since(min(first, aged_at))
         self._known_by = known_by
         self._held: pl.DataFrame | None = None
 

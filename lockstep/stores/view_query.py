@@ -71,12 +71,14 @@ class ViewQuery:
 
     def _account(self, seen: Seen, values: pl.DataFrame) -> ViewAccount:
         not_found, expired = seen.rows.null_count(), int(seen.expired.sum())
-        without = not_found + expired
+        future = int(seen.future.sum())
+        without = not_found + expired + future
         nulls = {name: values.get_column(name).null_count() - without for name in self.columns}
         return ViewAccount(
             rows=len(seen.rows),
             not_found=not_found,
             expired=expired,
+            future=future,
             late=seen.late,
             nulls={feature: count for feature, count in nulls.items() if count},
         )

@@ -44,6 +44,13 @@ class VisibilityError(PluginError):
         )
 
     @classmethod
+    def other_rows(cls, rows: int, answered: int) -> VisibilityError:
+        return cls(
+            f"{rows:,} rows are joined and {answered:,} were answered",
+            next_step="join exactly the rows that were answered, in their order",
+        )
+
+    @classmethod
     def known_as_of(cls) -> VisibilityError:
         return cls(
             "rows with known_as_of may know what came after T, so nothing like it was served",
@@ -56,7 +63,7 @@ class Visibility(ABC):
 
     @abstractmethod
     def until(self, view: str, at: pl.Series) -> pl.Series:
-        """For each T of `at` the end of what was visible, not after T.
+        """For each T of `at` the end of what was visible; after T a step is FUTURE.
 
         A step was visible when its event and created time are at most that. Instants are
         UTC microseconds without nulls, in and out.
@@ -134,6 +141,26 @@ class Recorded(Visibility):
         return "as the ledger recorded it" + (
             f", before it {self.before.label}" if self.before else ""
         )
+
+
+@dataclass(frozen=True)
+class Answered(Visibility):
+    """What was visible when each row was answered, which is another clock than T's.
+
+    `at` are these instants, row by row: history may be asked of a store that holds later steps.
+    """
+
+    visibility: Visibility
+    at: pl.Series
+
+    def until(self, view: str, at: pl.Series) -> pl.Series:
+        if len(at) != len(self.at):
+            raise VisibilityError.other_rows(len(at), len(self.at))
+        return self.visibility.until(view, self.at)
+
+    @property
+    def label(self) -> str:
+        return f"{self.visibility.label}, when it was answered"
 
 
 def _in_words(length: timedelta) -> str:

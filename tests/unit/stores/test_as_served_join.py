@@ -19,7 +19,7 @@ from lockstep.stores.as_served_join import AsServedJoin
 from lockstep.stores.asof import KNOWN_AS_OF
 from lockstep.stores.historical_join import HistoricalJoin
 from lockstep.stores.ledger import LedgerRow
-from lockstep.stores.visibility import Recorded, Scheduled, Visibility, VisibilityError
+from lockstep.stores.visibility import Answered, Recorded, Scheduled, Visibility, VisibilityError
 from lockstep.windows.microseconds import microseconds
 
 HALF_HOUR = timedelta(minutes=30)
@@ -65,8 +65,10 @@ records = st.builds(
 )
 
 
-def cut(visibility: Visibility, view: str, t: datetime) -> datetime:
+def cut(visibility: Visibility, view: str, t: datetime, number: int = 0) -> datetime:
     """How far the store saw at T, by the definition of each kind."""
+    if isinstance(visibility, Answered):
+        return cut(visibility.visibility, view, visibility.at[number])
     if isinstance(visibility, Scheduled):
         epoch = datetime(1970, 1, 1, tzinfo=UTC)
         ran = (t - visibility.delay - epoch) // visibility.every
@@ -92,17 +94,31 @@ def seen(history: list[Step], key: int | None, until: datetime, *, exclude: bool
 
 
 @settings(max_examples=40)
-@given(steps, steps, rows, ttls, schedules | records, st.booleans(), st.sampled_from([10_000, 0]))
+@given(
+    steps,
+    steps,
+    rows,
+    ttls,
+    schedules | records,
+    st.none() | halves,
+    st.booleans(),
+    st.sampled_from([10_000, 0]),
+)
 def test_each_row_sees_what_was_visible_and_ages_count_at_t(
     first: list[Step],
     second: list[Step],
     asked: list[Row],
     ttl: timedelta | None,
     visibility: Visibility,
+    later: int | None,
     exclude: bool,
     memory_mb: int,
 ) -> None:
     entities = entity_frame(asked)
+    if later is not None:
+        # History that is asked of a store some time after, row by row less long after.
+        late = [at(row.at + max(later - n, 0)) for n, row in enumerate(asked)]
+        visibility = Answered(visibility, pl.Series(late).cast(TIME))
     with tempfile.TemporaryDirectory() as folder:
         lake = Lake.at(folder)
         views = [
@@ -117,20 +133,23 @@ def test_each_row_sees_what_was_visible_and_ages_count_at_t(
         assert pl.concat(joined.batches({})).equals(found)
     assert found.select(entities.columns).equals(entities)
     for name, key, history, age in (("one", "a", first, ttl), ("two", "b", second, None)):
-        for row, entity in zip(found.iter_rows(named=True), asked, strict=True):
+        for number, (row, entity) in enumerate(
+            zip(found.iter_rows(named=True), asked, strict=True)
+        ):
             t = at(entity.at)
-            until = cut(visibility, name, t)
+            until = cut(visibility, name, t, number)
             step = seen(history, getattr(entity, key), until, exclude=exclude)
             status = status_at(
                 microseconds(t),
                 event_us=None if step is None else microseconds(at(step.event)),
+                created_us=None if step is None else microseconds(at(step.created)),
                 is_null=step is None or step.count is None,
                 ttl_us=None if age is None else age // timedelta(microseconds=1),
                 horizon_us=microseconds(until) + 1,
                 max_age_us=None if name == "one" else 10_800_000_000,
             )
             assert row[f"{name}__count__status"] == status
-            keeps = step is not None and status is not FeatureStatus.EXPIRED
+            keeps = status not in (FeatureStatus.EXPIRED, FeatureStatus.FUTURE)
             assert row[f"{name}__count"] == (step.count if step and keeps else None)
             assert row[f"{name}__event_timestamp"] == (at(step.event) if step else None)
             assert row[f"{name}__created_timestamp"] == (at(step.created) if step else None)
