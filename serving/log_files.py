@@ -15,11 +15,12 @@ from datetime import date
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from lockstep.contract.served_log import DAY, FEATURES, PREDICTIONS
 from lockstep.lake.lake import Lake
 from serving.errors import LogDayError
 from serving.log_tables import repeating
 
-_DAY = "/day="
+_DAY = f"/{DAY}"
 # What a compacted object is called; its schema's metadata name the objects that it holds.
 _WHOLE = "whole-"
 _HOLDS = b"lockstep.holds"
@@ -72,7 +73,7 @@ def expire(lake: Lake, use_case: str, *, before: date) -> list[str]:
 def _days(lake: Lake, use_case: str, before: date) -> dict[str, list[str]]:
     """The log's objects by their day's folder, of days before that one."""
     found: dict[str, list[str]] = {}
-    for place in ("served_features", "predictions"):
+    for place in (FEATURES, PREDICTIONS):
         for key in lake.list(f"{use_case}/{place}/"):
             folder, _, _ = key.rpartition("/")
             _, marked, day = folder.rpartition(_DAY)

@@ -10,13 +10,13 @@ import numpy as np
 import pyarrow as pa
 import structlog
 
+from lockstep.contract.served_log import DAY, FEATURES, features_folder, predictions_folder
 from lockstep.lake.lake import Lake
 from serving.log_tables import DAY_US, LogTables, repeating
 from serving.served_rows import LogSchema, ServedRows
 
 # Enough to find two or three bad batches among five thousand.
 _TRIES = 64
-_FEATURES = "served_features"
 
 _log = structlog.get_logger(__name__)
 
@@ -61,9 +61,9 @@ class LogWriter:
                 features = tables.features
                 if len(new) < len(ids):
                     features = features.take(pa.array(new, pa.int64()))
-                folder = f"{schema.use_case}/{_FEATURES}/{schema.feature_service}"
+                folder = features_folder(schema.use_case, schema.feature_service)
                 self._gather(folder, day, features)
-                self._gather(f"{schema.use_case}/predictions", day, tables.predictions)
+                self._gather(predictions_folder(schema.use_case), day, tables.predictions)
                 kept += len(ids)
         self._logged = logged
         return sum(map(len, batches)) - kept
@@ -76,7 +76,7 @@ class LogWriter:
             OSError: the disk does.
         """
         # Predictions come last: whoever sees one finds its features.
-        folders = sorted(self._gathered, key=lambda folder: f"/{_FEATURES}/" not in folder)
+        folders = sorted(self._gathered, key=lambda folder: f"/{FEATURES}/" not in folder)
         self._objects += [_object(folder, self._gathered.pop(folder)) for folder in folders]
         while self._objects:
             key, table = self._objects[0]
@@ -85,7 +85,7 @@ class LogWriter:
 
     def _gather(self, folder: str, day: int, table: pa.Table) -> None:
         if table.num_rows:
-            place = f"{folder}/day={np.datetime64(day, 'D')}"
+            place = f"{folder}/{DAY}{np.datetime64(day, 'D')}"
             self._gathered.setdefault(place, []).append(table)
 
 

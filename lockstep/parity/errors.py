@@ -27,3 +27,14 @@ class ComparisonError(LockstepError):
             f"{sorted(missing)[:5]} are not on both sides",
             next_step="compare the features of one feature service",
         )
+
+
+class ServedLogError(LockstepError):
+    """A log of served features that tells too little."""
+
+    @classmethod
+    def nothing(cls, use_case: str) -> ServedLogError:
+        return cls(
+            f"the log of {use_case!r} has nothing of these days",
+            next_step="serve predictions first: the API logs them to the lake",
+        )
