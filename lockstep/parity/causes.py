@@ -13,9 +13,12 @@ to the store, to the value or to the clock; what nothing speaks for is UNEXPLAIN
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from enum import StrEnum
 
 import polars as pl
+
+from lockstep.parity.served_rows import EXPIRED, FOUND, FUTURE, NOT_FOUND
 
 
 class Cause(StrEnum):
@@ -55,6 +58,11 @@ class Cause(StrEnum):
         """Whether the store was right by the ledger, and only behind the lake."""
         return self in _STALE
 
+    @property
+    def is_fault(self) -> bool:
+        """Whether the store did not have the value that it had been told."""
+        return self in _FAULTS
+
 
 _STALE = {
     Cause.NEWER_STEP,
@@ -65,6 +73,8 @@ _STALE = {
     Cause.LATE_EVENT,
     Cause.IN_FLIGHT,
 }
+
+_FAULTS = {Cause.MISSING_ENTITY, Cause.NULL_POLICY, Cause.TYPE_OR_ROUNDING}
 
 CAUSE_TYPE = pl.Enum([cause.value for cause in Cause])
 
@@ -82,7 +92,6 @@ EVIDENCE = pl.Schema(
         "served_kind": pl.String,
         "exact_kind": pl.String,
         "held_kind": pl.String,
-        "served_event_us": pl.Int64,
         "exact_event_us": pl.Int64,
         "exact_created_us": pl.Int64,
         # How far the last materialisation reached that had finished.
@@ -91,13 +100,12 @@ EVIDENCE = pl.Schema(
         "deletions": pl.Int64,
         "corrections": pl.Int64,
         "late_rows": pl.Int64,
-        # Each value that differs is null on one side and the declared default on the other.
+        # Of the version of the step that was served: each value that differs is null on one side
+        # and the declared default on the other, or is the other one in a narrower type.
         "differs_by_default": pl.Boolean,
-        # Each value that differs is the other one in a narrower type.
         "differs_by_type": pl.Boolean,
     }
 )
-NOT_FOUND, FUTURE, EXPIRED, FOUND = "NOT_FOUND", "FUTURE", "EXPIRED", "FOUND"
 
 
 def causes(views: pl.DataFrame) -> pl.Series:
@@ -109,13 +117,19 @@ def causes(views: pl.DataFrame) -> pl.Series:
     return views.select(pl.coalesce(*found, _literal(Cause.UNEXPLAINED)).alias("cause")).to_series()
 
 
+def worst_of(causes: Sequence[pl.Series]) -> pl.Series:
+    """Of several causes of each row the one with the least precedence: UNEXPLAINED before all."""
+    names = pl.DataFrame([one.alias(str(place)) for place, one in enumerate(causes)])
+    worst = names.select(pl.max_horizontal(pl.all().to_physical())).to_series()
+    return pl.Series(list(Cause), dtype=CAUSE_TYPE).gather(worst)
+
+
 def _rules() -> list[tuple[Cause, pl.Expr]]:
     """Each cause and what has to speak for it; the first one that does counts."""
     held, cut = pl.col("is_held"), pl.col("cut_us")
     event, created = pl.col("exact_event_us"), pl.col("exact_created_us")
     # The lake knew of an event that the store could have had, but only after the cut.
     is_behind = held & (event <= cut) & (created > cut)
-    same_step = pl.col("served_event_us") == event
     return [
         (Cause.DEFINITION_VERSION, ~pl.col("same_definition")),
         (Cause.MATCH, pl.col("is_exact")),
@@ -130,8 +144,8 @@ def _rules() -> list[tuple[Cause, pl.Expr]]:
             Cause.MISSING_ENTITY,
             (pl.col("served_kind") == NOT_FOUND) & pl.col("held_kind").is_in([FOUND, EXPIRED]),
         ),
-        (Cause.NULL_POLICY, same_step & pl.col("differs_by_default")),
-        (Cause.TYPE_OR_ROUNDING, same_step & pl.col("differs_by_type")),
+        (Cause.NULL_POLICY, pl.col("differs_by_default")),
+        (Cause.TYPE_OR_ROUNDING, pl.col("differs_by_type")),
     ]
 
 

@@ -38,3 +38,29 @@ class ServedLogError(LockstepError):
             f"the log of {use_case!r} has nothing of these days",
             next_step="serve predictions first: the API logs them to the lake",
         )
+
+    @classmethod
+    def other_features(cls, service: str, fingerprint: str) -> ServedLogError:
+        return cls(
+            f"rows of {service!r} with the fingerprint {fingerprint[:12]} have other features than "
+            "the service of that fingerprint",
+            next_step="look at who else writes to the log",
+        )
+
+
+class AuditError(LockstepError):
+    """What cannot be audited at all."""
+
+    @classmethod
+    def no_service(cls, service: str) -> AuditError:
+        return cls(
+            f"the feature service {service!r} is not in Feast's registry",
+            next_step="apply the definitions that its model was trained on",
+        )
+
+    @classmethod
+    def damaged(cls, address: str, cause: Exception) -> AuditError:
+        return cls(
+            f"{address} is no audit ({type(cause).__name__}: {cause})",
+            next_step="remove it and audit again",
+        )

@@ -80,6 +80,10 @@ class HistoricalJob(LockstepRetrievalJob):
         join = self._join.join if isinstance(self._join, AsServedJoin) else self._join
         return self._of(AsServedJoin(join, visibility))
 
+    def computed(self, rows: pl.DataFrame) -> pl.DataFrame:
+        """`rows`, which have all that the on-demand views read, and what these make of it."""
+        return pl.DataFrame(_Batch(self, self._with_columns(rows)).to_arrow())
+
     @property
     def _views(self) -> Sequence[ViewJoin]:
         return self._join.views

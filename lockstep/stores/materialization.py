@@ -90,11 +90,10 @@ class Materialization:
 
 
 def layout_of(view: FeatureView) -> str:
-    """A hash of what is written of a row: what it means, and which rows are kept beside it."""
-    kept = kept_rows(view)
-    if kept is None:
-        return definition_of(view)
-    return hashlib.sha256(f"{definition_of(view)} {kept.tag}".encode()).hexdigest()
+    """A hash of what is written of a row: its windows too, and which rows are kept beside it."""
+    kept, windows = kept_rows(view), (view.tags or {}).get("window_spec")
+    told = [definition_of(view), windows, kept.tag if kept else None]
+    return hashlib.sha256(json.dumps(told).encode()).hexdigest()
 
 
 def definition_of(view: FeatureView) -> str:

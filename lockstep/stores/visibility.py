@@ -5,17 +5,18 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
+from typing import Protocol
 
 import numpy as np
 import polars as pl
 
 from lockstep.stores.column_types import UTC_TIME
 from lockstep.stores.errors import PluginError
-from lockstep.stores.ledger import LedgerRow
 from lockstep.windows.microseconds import microseconds
 
 _TICK_US = 1
+_BEFORE_ALL = datetime(1, 1, 2, tzinfo=UTC)
 
 
 class VisibilityError(PluginError):
@@ -108,21 +109,45 @@ class Scheduled(Visibility):
         return f"every {_in_words(self.every)}{later}"
 
 
+class Run(Protocol):
+    """A materialisation: from `finished` on the store held what was known by `covered_end`."""
+
+    @property
+    def finished(self) -> datetime: ...
+
+    @property
+    def covered_end(self) -> datetime: ...
+
+
+@dataclass(frozen=True)
+class Nothing(Visibility):
+    """An empty store: no step is as old as what can be seen of it."""
+
+    def until(self, view: str, at: pl.Series) -> pl.Series:
+        return pl.repeat(_BEFORE_ALL, len(at), dtype=UTC_TIME, eager=True)
+
+    @property
+    def label(self) -> str:
+        return "nothing"
+
+
 @dataclass(frozen=True)
 class Recorded(Visibility):
-    """What the materialisations in the ledger made visible, by the rows of each view.
+    """What the materialisations in the ledger made visible, by the runs of each view.
 
     At T the store held what the runs that had finished by T covered; T inside a run sees
     what there was before it. `before` stands for the time before the first run.
     """
 
-    rows: Mapping[str, Sequence[LedgerRow]]
-    before: Scheduled | None = None
+    rows: Mapping[str, Sequence[Run]]
+    before: Visibility | None = None
 
     def until(self, view: str, at: pl.Series) -> pl.Series:
         rows = sorted(self.rows.get(view, ()), key=lambda row: row.finished)
         if not rows:
-            raise VisibilityError.no_rows(view)
+            if self.before is None:
+                raise VisibilityError.no_rows(view)
+            return self.before.until(view, at)
         finished = np.array([microseconds(row.finished) for row in rows], np.int64)
         # A run over older times takes nothing back: the store keeps what is newer.
         covered = np.maximum.accumulate([microseconds(row.covered_end) for row in rows])

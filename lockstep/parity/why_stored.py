@@ -1,0 +1,136 @@
+"""Why stored views were served other values than the join gives."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import partial
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from lockstep.contract.status_policy import StatusPolicy
+from lockstep.parity.causes import EVIDENCE, causes
+from lockstep.parity.joined import Joined
+from lockstep.parity.later_facts import COUNTS, FactSource, OwnRows
+from lockstep.parity.same_values import differ_by_default, differ_by_type, differ_only, same_rows
+from lockstep.parity.served_rows import ServedRows
+from lockstep.parity.service_views import ListedView
+from lockstep.parity.store_states import StoreStates
+from lockstep.stores.fingerprint import policy_tags
+from lockstep.windows.spec import EVENT_TIMESTAMP
+
+Booleans = NDArray[np.bool_]
+_ROW = "__row"
+
+
+def is_same(rows: ServedRows, view: ListedView, other: Joined) -> Booleans:
+    """The rows whose values of a listed view, and kind of its step, are those of `other`."""
+    same = same_rows(rows.values.select(view.columns), other.frame)
+    if not view.is_computed:
+        same &= (rows.kinds.get_column(view.name) == other.kind(view.name)).to_numpy()
+    return same
+
+
+@dataclass(frozen=True)
+class WhyStored:
+    """Served rows beside the join at their T and beside what the store may have held.
+
+    `facts` has the source of each stored view by its name in Feast.
+    """
+
+    rows: ServedRows
+    exact: Joined
+    states: StoreStates
+    facts: Mapping[str, FactSource | OwnRows]
+
+    def causes_of(self, view: ListedView) -> pl.Series:
+        """The cause of a listed view in each row.
+
+        Raises as the offline join does, and:
+            LakeError: the facts cannot be read.
+        """
+        is_held = is_same(self.rows, view, self.states.held)
+        near = [is_same(self.rows, view, s) for s in (self.states.before, self.states.begun)]
+        evidence = self._behind(view.name, is_same(self.rows, view, self.exact), is_held)
+        return causes(
+            evidence.with_columns(
+                pl.Series("is_in_flight", np.logical_or(*near) & ~is_held),
+                self.rows.kinds.get_column(view.name).cast(pl.String).alias("served_kind"),
+                *self._by_value(view),
+            )
+        )
+
+    def causes_of_hidden(self, view: str) -> pl.Series:
+        """The cause of a view that is read and not logged, if the store's step was served."""
+        exact, held = self.exact, self.states.held
+        same = (
+            exact.event_us(view).eq_missing(held.event_us(view))
+            & exact.created_us(view).eq_missing(held.created_us(view))
+            & (exact.kind(view) == held.kind(view))
+        )
+        return causes(self._behind(view, same.to_numpy(), np.ones(len(self.rows), np.bool_)))
+
+    def _behind(self, view: str, is_exact: Booleans, is_held: Booleans) -> pl.DataFrame:
+        """What is known of a view but for what was served; nothing where no run had ended."""
+        cut = self.states.cut_us(view)
+        is_known = pl.Series(is_held) & cut.is_not_null()
+        event, created = self.exact.event_us(view), self.exact.created_us(view)
+        later = self._later(view, cut, is_known & (event <= cut) & (created > cut))
+        kind = self.states.held.kind(view).cast(pl.String)
+        unknown = pl.DataFrame(
+            {
+                name: pl.repeat(None, len(self.rows), dtype=d, eager=True)
+                for name, d in EVIDENCE.items()
+            }
+        )
+        return unknown.with_columns(
+            # Where no run is known there is no other definition either.
+            self.states.same_definition(view).fill_null(value=True).alias("same_definition"),
+            pl.Series("is_exact", is_exact),
+            is_known.alias("is_held"),
+            self.exact.kind(view).cast(pl.String).alias("exact_kind"),
+            kind.set(cut.is_null(), None).alias("held_kind"),
+            event.alias("exact_event_us"),
+            created.alias("exact_created_us"),
+            cut.alias("cut_us"),
+            *(later.get_column(name) for name in COUNTS),
+        )
+
+    def _later(self, view: str, cut: pl.Series, wanted: pl.Series) -> pl.DataFrame:
+        """What the source has learnt of the wanted rows' entities since the cut; else null."""
+        at = wanted.fill_null(value=False).arg_true()
+        t = self.rows.entities.get_column(EVENT_TIMESTAMP).to_physical()
+        stored = self.states.views.stored[view]
+        renamed = stored.projection.join_key_map
+        keys = self.rows.entities.select(
+            pl.col(renamed.get(key, key)).alias(key)
+            for key in stored.join_keys
+            if renamed.get(key, key) in self.rows.entities.columns
+        )
+        asked = keys.with_columns(cut.alias("cut_us"), t.alias("t_us"))[at]
+        found = self.facts[stored.name].later(asked).insert_column(0, at.alias(_ROW))
+        rows = pl.DataFrame({_ROW: range(len(self.rows))}, {_ROW: at.dtype})
+        return rows.join(found, on=_ROW, how="left", maintain_order="left").select(COUNTS)
+
+    def _by_value(self, view: ListedView) -> list[pl.Series]:
+        """Whether all values that differ do so by a default, or all by their type.
+
+        From the exact version of the step that was served, or else from the store's.
+        """
+        served = self.rows.steps.get_column(view.name)
+        values = self.rows.values.select(view.columns)
+        policy = StatusPolicy.of(policy_tags(self.states.views.service))
+        defaults = list(policy.defaults.values())
+        by_default = pl.repeat(None, len(self.rows), dtype=pl.Boolean, eager=True)
+        by_type = by_default
+        for state in (self.states.held, self.exact):
+            is_step = served.eq_missing(state.event_us(view.name))
+            default = differ_only(
+                values, state.frame, partial(differ_by_default, defaults=defaults)
+            )
+            by_default = pl.Series(default).zip_with(is_step, by_default)
+            narrower = differ_only(values, state.frame, differ_by_type)
+            by_type = pl.Series(narrower).zip_with(is_step, by_type)
+        return [by_default.alias("differs_by_default"), by_type.alias("differs_by_type")]
