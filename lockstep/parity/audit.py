@@ -9,7 +9,7 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING
 
@@ -30,6 +30,7 @@ from lockstep.parity.later_facts import FactSource, OwnRows
 from lockstep.parity.served_log import ServedLog
 from lockstep.parity.served_rows import ServedRows, served_rows
 from lockstep.parity.service_views import ServiceViews
+from lockstep.parity.store_rows import store_rows
 from lockstep.parity.view_ledger import ViewLedger
 from lockstep.stores.fingerprint import service_fingerprint
 from lockstep.stores.view_table import ViewTable
@@ -81,24 +82,20 @@ class Audit:
             self.use_case, "the log", self.clock.now(), time.monotonic() - started
         )
 
-    def of_rows(self, source: str, rows: ServedRows) -> AuditResult:
-        """Rows that were served otherwise, such as read from the store for the purpose.
+    def of_store(self, url: str, service: str, entities: pl.DataFrame, at: datetime) -> AuditResult:
+        """What the online store at `url` has of entities, for T of any time; see `store_rows`.
 
-        Raises as `of_log` does.
+        Raises as `of_log` does, and:
+            AuditError: the service is not registered.
+            StoreUnavailableError: Redis does not answer.
         """
         started = time.monotonic()
         account = _Account()
-        audit = self._service(rows.service)
+        audit = self._service(service)
+        audit = replace(audit, views=audit.views.stored_alone())
+        rows = store_rows(url, self.store.project, audit.views, entities, at)
         self._compare(account, audit, rows)
-        return account.result(self.use_case, source, self.clock.now(), time.monotonic() - started)
-
-    def views_of(self, service: str) -> ServiceViews:
-        """The views of a service.
-
-        Raises:
-            AuditError: it is not registered.
-        """
-        return self._service(service).views
+        return account.result(self.use_case, "the online store", at, time.monotonic() - started)
 
     def _add(
         self, account: _Account, log: ServedLog, service: str, day: date, asked: pl.DataFrame

@@ -56,7 +56,7 @@ class Joined:
 def job_of(store: FeatureStore, views: ServiceViews, rows: ServedRows) -> HistoricalJob:
     """The join of the rows to the service, with statuses and times, by full names."""
     job: HistoricalJob = store.get_historical_features(
-        entity_df=rows.entities.to_arrow(), features=views.service, full_feature_names=True
+        entity_df=rows.entities.to_arrow(), features=views.asked, full_feature_names=True
     )
     return job.with_statuses().with_times()
 

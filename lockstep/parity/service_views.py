@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from lockstep.parity.errors import AuditError
@@ -61,7 +61,9 @@ class ServiceViews:
                 view = views[projection.name]
                 is_computed = isinstance(view, OnDemandFeatureView)
                 inputs = _inputs(store, view) if is_computed else {}
-                stored |= inputs if is_computed else {projection.name_to_use(): view}
+                if not is_computed:
+                    stored[projection.name_to_use()] = view.with_projection(projection)
+                stored = inputs | stored
                 names = tuple(feature.name for feature in projection.features)
                 listed.append(
                     ListedView(projection.name_to_use(), names, is_computed, tuple(inputs))
@@ -89,6 +91,20 @@ class ServiceViews:
         """The listed views whose values are stored."""
         return [view for view in self.listed if not view.is_computed]
 
+    def stored_alone(self) -> ServiceViews:
+        """The same service without what is computed for each request."""
+        listed = tuple(self.listed_stored)
+        return replace(self, listed=listed, stored={v.name: self.stored[v.name] for v in listed})
+
+    @property
+    def asked(self) -> FeatureService | list[str]:
+        """What Feast is asked for: the service, or some of its features by name."""
+        if {view.name for view in self.listed} == {
+            projection.name_to_use() for projection in self.service.feature_view_projections
+        }:
+            return self.service
+        return [f"{view.name}:{feature}" for view in self.listed for feature in view.features]
+
     @property
     def computed(self) -> list[ListedView]:
         """The listed views whose values are computed for each request."""
@@ -98,6 +114,8 @@ class ServiceViews:
 def _inputs(store: FeatureStore, view: OnDemandFeatureView) -> dict[str, FeatureView]:
     """The stored views that an on-demand view reads; none where it reads the request alone."""
     return {
-        projection.name_to_use(): store.get_feature_view(projection.name)
+        projection.name_to_use(): store.get_feature_view(projection.name).with_projection(
+            projection
+        )
         for projection in view.source_feature_view_projections.values()
     }

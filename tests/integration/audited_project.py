@@ -95,8 +95,11 @@ class Watched:
 
     def audit(self) -> AuditResult:
         """What the audit finds in the log."""
-        audit = Audit(self.store, self.lake, "fraud", WINDOW_SPECS, FixedClock(ANSWERED))
-        return audit.of_log(None, None, lambda what, share: None)
+        return self.auditing().of_log(None, None, lambda what, share: None)
+
+    def auditing(self) -> Audit:
+        """The audit of it as it is now."""
+        return Audit(self.store, self.lake, "fraud", WINDOW_SPECS, FixedClock(ANSWERED))
 
     def add_facts(self, table: str, rows: pl.DataFrame) -> None:
         """Puts rows into the days of their creation, and builds the windows again."""

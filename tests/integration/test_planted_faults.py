@@ -287,3 +287,51 @@ def test_what_the_lake_is_not_built_for_is_not_called_the_same(
     assert result.vectors == 0
     assert sum(result.unchecked.values()) == 40
     assert result.refusal() == "nothing was compared"
+
+
+def test_a_time_to_live_that_has_passed(system: Watched, rows: pl.DataFrame) -> None:
+    """The marts are of midnight and live for a day; the next ones were not materialised."""
+    t = END + timedelta(hours=30)
+    marts = ("customer_daily", "terminal_daily")
+    entities = rows.select("customer_id", "terminal_id", pl.lit(t).alias("event_timestamp"))
+    audit = system.auditing()
+    result = audit.of_store(system.url, "fraud_daily_v1", entities, t)
+    for view in marts:
+        key = f"{view.removesuffix('_daily')}_id"
+        steps = system.lake.table(f"fraud/{view}").scan().filter(pl.col("event_timestamp") <= t)
+        newest = steps.group_by(key).agg(pl.col("event_timestamp").max()).collect()
+        had = newest.filter(pl.col("event_timestamp") > END)
+        held = steps.filter(pl.col("event_timestamp") <= END).select(key).unique().collect()
+        both = entities.filter(
+            pl.col(key).is_in(had[key].implode()), pl.col(key).is_in(held[key].implode())
+        )
+        assert both.height > 0
+        assert found(result, view)[Cause.EXPIRED] == both.height
+    assert set(found(result)) <= {Cause.EXPIRED, Cause.NOT_YET_MATERIALISED}
+
+
+def test_a_null_that_became_a_default(system: Watched, rows: pl.DataFrame) -> None:
+    """Somebody has put the declared default where the store had a null."""
+    store = system.store
+    service = store.get_feature_service("fraud_v1")
+    service.tags["on_null"] = "0"
+    store.apply([service])
+    entities = rows.select("customer_id", "terminal_id", pl.lit(T).alias("event_timestamp"))
+    audit = system.auditing()
+    before = audit.of_store(system.url, "fraud_v1", entities, ANSWERED)
+    assert found(before) == {}
+    rate = "terminal_fraud_rate_1d"
+    place, key = next(
+        (place, key)
+        for place, terminal in enumerate(rows["terminal_id"])
+        for key in [system.hash_key(terminal_id=terminal)]
+        if system.redis.exists(key)
+        and not Value.FromString(system.redis.hget(key, feature_field(TERMINAL, rate))).HasField(
+            "double_val"
+        )
+    )
+    zero = Value(double_val=0.0).SerializeToString()
+    system.redis.hset(key, feature_field(TERMINAL, rate), zero)
+    result = system.auditing().of_store(system.url, "fraud_v1", entities, ANSWERED)
+    same = rows.filter(pl.col("terminal_id") == rows["terminal_id"][place]).height
+    assert found(result) == {Cause.NULL_POLICY: same}
