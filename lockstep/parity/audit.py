@@ -164,7 +164,7 @@ class Audit:
                 else OwnRows.of_view(self.lake, view)
                 for view in stored.values()
             }
-            self._services[name] = ServiceAudit(self.store, views, ledgers, facts)
+            self._services[name] = ServiceAudit(self.store, self.lake, views, ledgers, facts)
         return self._services[name]
 
 

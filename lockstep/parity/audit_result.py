@@ -40,7 +40,8 @@ class AuditedService:
     `causes` counts them by the worst cause among their views, `views` by the cause of each view;
     `features` counts the values that differ, by their view's cause. `ages` counts, by how long
     before T the last materialisation reached, the views of vectors that were compared and
-    those that differed.
+    those that differed. `hints` say what unexplained answers look like (see `Hint`), of the
+    first ones of each view.
     """
 
     service: str
@@ -50,6 +51,7 @@ class AuditedService:
     features: Mapping[str, Counts]
     ages: Mapping[str, tuple[int, int]]
     examples: tuple[Example, ...]
+    hints: Counts = field(default_factory=dict)
 
     @classmethod
     def nothing(cls, service: str) -> AuditedService:
@@ -71,6 +73,7 @@ class AuditedService:
                 for age in {**self.ages, **other.ages}
             },
             few(self.examples + other.examples),
+            _added(self.hints, other.hints),
         )
 
 

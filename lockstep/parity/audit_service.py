@@ -10,8 +10,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 import polars as pl
 
+from lockstep.lake.lake import Lake
 from lockstep.parity.audit_result import EXAMPLES, AuditedService, Example, few
 from lockstep.parity.causes import CAUSE_TYPE, Cause, worst_of
+from lockstep.parity.hints import hints
 from lockstep.parity.joined import Joined, job_of, join_exact
 from lockstep.parity.later_facts import FactSource, OwnRows
 from lockstep.parity.same_values import Booleans, same_bits
@@ -41,6 +43,7 @@ class ServiceAudit:
     """
 
     store: FeatureStore
+    lake: Lake
     views: ServiceViews
     ledgers: Mapping[str, ViewLedger]
     facts: Mapping[str, FactSource | OwnRows]
@@ -63,6 +66,7 @@ class ServiceAudit:
             features=differing.features(),
             ages=self._ages(rows, same),
             examples=differing.examples(),
+            hints=differing.hints(self.lake),
         )
 
     def _ages(self, rows: ServedRows, same: Mapping[str, Booleans]) -> dict[str, tuple[int, int]]:
@@ -133,6 +137,15 @@ class _Differing:
                     has_it = (differs & (self.causes[view.name] == cause)).arg_true()
                     found += [self._example(row, view, column) for row in has_it.head(EXAMPLES)]
         return few(found)
+
+    def hints(self, lake: Lake) -> Counter[str]:
+        """What unexplained answers of stored views look like."""
+        found = Counter[str]()
+        for view in self._listed:
+            rows = (self.causes[view.name] == Cause.UNEXPLAINED.value).arg_true()
+            if len(rows) and not view.is_computed:
+                found += hints(lake, self.why.states.views, view, self.rows.take(rows))
+        return found
 
     @property
     def _listed(self) -> list[ListedView]:

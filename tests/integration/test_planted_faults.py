@@ -13,14 +13,15 @@ import pytest
 from audited_project import ANSWERED, FINISHED, TICK, Watched, bodies, watched
 from feast.protos.feast.types.Value_pb2 import Value
 from fraud_project import Project
+from google.protobuf.timestamp_pb2 import Timestamp
 from serving_client import END
 
 from feature_repo.windows.fraud import CUSTOMER_WINDOWS, TERMINAL_WINDOWS
 from lockstep.parity.audit_result import AuditResult
 from lockstep.parity.causes import Cause
+from lockstep.parity.hints import Hint
 from lockstep.stores.feast_layout import feature_field
-from lockstep.stores.redis_layout import encode_time, event_field
-from lockstep.windows.microseconds import microseconds
+from lockstep.stores.redis_layout import event_field
 
 # Just after the cut: no other step became known in between.
 T = END + 2 * TICK
@@ -48,6 +49,12 @@ def found(result: AuditResult, view: str | None = None) -> dict[Cause, int]:
     (service,) = result.services
     told = service.causes if view is None else service.views.get(view, {})
     return {Cause(name): count for name, count in told.items() if name != Cause.MATCH}
+
+
+def hinted(result: AuditResult) -> dict[str, int]:
+    """What unexplained answers look like."""
+    (service,) = result.services
+    return dict(service.hints)
 
 
 def first_with_mean(rows: pl.DataFrame, answers: list[dict[str, Any]]) -> int:
@@ -170,6 +177,7 @@ def test_a_value_that_was_altered(system: Watched, rows: pl.DataFrame) -> None:
     assert found(result, CUSTOMER) == {Cause.UNEXPLAINED: 1}
     assert found(result, TERMINAL) == {}
     assert result.refusal() == "1 vectors differ without a cause"
+    assert hinted(result) == {Hint.ALTERED: 1}
 
 
 def test_entities_that_were_swapped(system: Watched, rows: pl.DataFrame) -> None:
@@ -182,6 +190,7 @@ def test_entities_that_were_swapped(system: Watched, rows: pl.DataFrame) -> None
     result = system.audit()
     assert found(result) == {Cause.UNEXPLAINED: 2}
     assert found(result, CUSTOMER) == {Cause.UNEXPLAINED: 2}
+    assert hinted(result) == {Hint.OTHER_ENTITY: 2}
 
 
 def test_a_definition_that_was_edited(system: Watched, rows: pl.DataFrame) -> None:
@@ -206,18 +215,21 @@ def test_a_clock_of_the_api_that_is_hours_behind(system: Watched, rows: pl.DataF
     )
     assert future
     result = system.audit()
-    assert set(found(result)) <= {Cause.UNEXPLAINED}
-    assert result.refusal()
+    assert found(result) == {Cause.UNEXPLAINED: future}
+    assert set(hinted(result)) == {Hint.NOT_BROUGHT}
 
 
 def test_steps_that_were_written_with_a_local_time(system: Watched, rows: pl.DataFrame) -> None:
     """Two hours later than they are: at T they are of the future."""
     key = system.hash_key(customer_id=rows["customer_id"][0])
-    wrong = encode_time(microseconds(END + timedelta(hours=2)))
-    system.redis.hset(key, event_field(CUSTOMER).decode(), wrong)
+    held = Timestamp.FromString(system.redis.hget(key, event_field(CUSTOMER).decode()))
+    hours = 2 + int((END.timestamp() - held.seconds) // 3600)
+    held.seconds += hours * 3600
+    system.redis.hset(key, event_field(CUSTOMER).decode(), held.SerializeToString())
     system.serve(bodies(rows, T))
     result = system.audit()
     assert found(result, CUSTOMER) == {Cause.UNEXPLAINED: 1}
+    assert hinted(result) == {Hint.HOURS_OFF if hours <= 26 else Hint.UNKNOWN: 1}
 
 
 def test_a_run_that_is_under_way(project: Project, rows: pl.DataFrame, tmp_path: Path) -> None:
