@@ -62,8 +62,8 @@ class WhyStored:
             )
         )
 
-    def causes_of_hidden(self, view: str) -> pl.Series:
-        """The cause of a view that is read and not logged, if the store's step was served."""
+    def causes_of_held(self, view: str) -> pl.Series:
+        """The cause of a view in each row, if the store's step by the ledger was served."""
         exact, held = self.exact, self.states.held
         same = (
             exact.event_us(view).eq_missing(held.event_us(view))
