@@ -44,7 +44,7 @@ Progress = Callable[[str, float], None]
 
 NO_FEATURES = "predictions without features in the log"
 NO_PREDICTION = "features without a prediction in the log"
-_ROWS_AT_ONCE = 1_000_000
+_ROWS_AT_ONCE = 500_000
 
 
 @dataclass
@@ -76,6 +76,8 @@ class Audit:
             predictions = log.predictions([day])
             for (service,), asked in predictions.group_by(["feature_service"], maintain_order=True):
                 self._add(account, log, str(service), day, asked)
+            self._compare_waiting(account, at_least=_ROWS_AT_ONCE)
+        self._compare_waiting(account, at_least=1)
         if not days:
             account.problems.append("the log has nothing of these days")
         return account.result(
@@ -121,10 +123,14 @@ class Audit:
         account.count(NO_PREDICTION, int((~logged.is_in(requests[REQUEST_ID].implode())).sum()))
         if same.is_empty() or features.is_empty():
             return
-        rows = served_rows(audit.views, same, features)
-        for start in range(0, len(rows), _ROWS_AT_ONCE):
-            part = pl.int_range(start, min(start + _ROWS_AT_ONCE, len(rows)), eager=True)
-            self._compare(account, audit, rows.take(part))
+        account.waiting.setdefault(service, []).append(served_rows(audit.views, same, features))
+
+    def _compare_waiting(self, account: _Account, *, at_least: int) -> None:
+        """Compares the rows of services that have so many: a join's cost hardly depends on them."""
+        for service, parts in account.waiting.items():
+            if sum(map(len, parts)) >= at_least:
+                self._compare(account, self._service(service), ServedRows.joined(parts))
+                parts.clear()
 
     def _compare(self, account: _Account, audit: ServiceAudit, rows: ServedRows) -> None:
         t = rows.entities.get_column(EVENT_TIMESTAMP)
@@ -173,6 +179,7 @@ class _Account:
     """What was found so far."""
 
     services: dict[str, AuditedService] = field(default_factory=dict)
+    waiting: dict[str, list[ServedRows]] = field(default_factory=dict)
     unchecked: Counter[str] = field(default_factory=Counter)
     problems: list[str] = field(default_factory=list)
     first_t: datetime | None = None

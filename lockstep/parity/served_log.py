@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
-from functools import cached_property
 
 import polars as pl
 
@@ -26,10 +25,14 @@ _PREDICTION = (REQUEST_ID, "model_name", "model_version", "alias")
 
 @dataclass(frozen=True)
 class ServedLog:
-    """What the API has logged of one use case, by the days of the log time (UTC)."""
+    """What the API has logged of one use case, by the days of the log time (UTC).
+
+    Each folder is listed once: what is logged later needs another `ServedLog`.
+    """
 
     lake: Lake
     use_case: str
+    _listed: dict[str, dict[date, list[str]]] = field(default_factory=dict, compare=False)
 
     def days(self) -> list[date]:
         """The days that have predictions, oldest first.
@@ -37,7 +40,7 @@ class ServedLog:
         Raises:
             LakeError: the lake cannot be reached.
         """
-        return sorted(self._predictions)
+        return sorted(self._keys(predictions_folder(self.use_case)))
 
     def services(self) -> list[str]:
         """The feature services that were ever logged, by name.
@@ -55,7 +58,8 @@ class ServedLog:
             ServedLogError: there are none.
             LakeError: the lake cannot be reached, or an object is damaged.
         """
-        keys = [key for day in sorted(days) for key in self._predictions.get(day, ())]
+        by_day = self._keys(predictions_folder(self.use_case))
+        keys = [key for day in sorted(days) for key in by_day.get(day, ())]
         if not keys:
             raise ServedLogError.nothing(self.use_case)
         return self._read(keys).unique(_PREDICTION, keep="first", maintain_order=True)
@@ -74,19 +78,17 @@ class ServedLog:
             return pl.DataFrame({FEATURES_REQUEST_ID: []}, {FEATURES_REQUEST_ID: pl.String})
         return self._read(keys).unique(FEATURES_REQUEST_ID, keep="first", maintain_order=True)
 
-    @cached_property
-    def _predictions(self) -> dict[date, list[str]]:
-        return self._keys(predictions_folder(self.use_case))
-
     def _keys(self, folder: str) -> dict[date, list[str]]:
-        """The objects of a folder by their day."""
-        found: dict[date, list[str]] = {}
-        prefix = f"{folder}/{DAY}"
-        for key in self.lake.list(prefix):
-            day, _, _ = key.removeprefix(prefix).partition("/")
-            if key.endswith(".parquet"):
-                found.setdefault(date.fromisoformat(day), []).append(key)
-        return found
+        """The objects of a folder by their day; it is listed once."""
+        if folder not in self._listed:
+            found: dict[date, list[str]] = {}
+            prefix = f"{folder}/{DAY}"
+            for key in self.lake.list(prefix):
+                day, _, _ = key.removeprefix(prefix).partition("/")
+                if key.endswith(".parquet"):
+                    found.setdefault(date.fromisoformat(day), []).append(key)
+            self._listed[folder] = found
+        return self._listed[folder]
 
     def _read(self, keys: Sequence[str]) -> pl.DataFrame:
         # Objects of older versions may lack columns.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import polars as pl
@@ -41,6 +42,19 @@ class ServedRows:
     values: pl.DataFrame
     kinds: pl.DataFrame
     steps: pl.DataFrame
+
+    @classmethod
+    def joined(cls, parts: Sequence[ServedRows]) -> ServedRows:
+        """The rows of all parts of one service, of which there is at least one."""
+        return cls(
+            parts[0].service,
+            pl.concat([part.request_ids for part in parts]),
+            pl.concat([part.answered for part in parts]),
+            pl.concat([part.entities for part in parts]),
+            pl.concat([part.values for part in parts]),
+            pl.concat([part.kinds for part in parts]),
+            pl.concat([part.steps for part in parts]),
+        )
 
     def __len__(self) -> int:
         return len(self.request_ids)

@@ -51,16 +51,24 @@ class WhyStored:
         Raises as the offline join does, and:
             LakeError: the facts cannot be read.
         """
+        is_exact = is_same(self.rows, view, self.exact)
         is_held = is_same(self.rows, view, self.states.held)
-        near = [is_same(self.rows, view, s) for s in (self.states.before, self.states.begun)]
-        evidence = self._behind(view.name, is_same(self.rows, view, self.exact), is_held)
+        evidence = self._behind(view.name, is_exact, is_held)
         return causes(
             evidence.with_columns(
-                pl.Series("is_in_flight", np.logical_or(*near) & ~is_held),
+                pl.Series("is_in_flight", self._in_flight(view, ~(is_exact | is_held))),
                 self.rows.kinds.get_column(view.name).cast(pl.String).alias("served_kind"),
                 *self._by_value(view),
             )
         )
+
+    def _in_flight(self, view: ListedView, unknown: Booleans) -> Booleans:
+        """The unknown rows in which the store was caught between two runs."""
+        # Mostly there are none, and then neither join is made.
+        if not unknown.any():
+            return unknown
+        near = [is_same(self.rows, view, s) for s in (self.states.before, self.states.begun)]
+        return np.asarray(unknown & np.logical_or(*near))
 
     def causes_of_held(self, view: str) -> pl.Series:
         """The cause of a view in each row, if the store's step by the ledger was served."""
