@@ -16,6 +16,9 @@ from lockstep.contract.instant import parse_instant
 from lockstep.contract.model_artefact import CHALLENGER, CHAMPION
 from lockstep.contract.model_registry import model_registry
 from lockstep.contract.registered_model import RegisteredModel, load_model
+from lockstep.lake.lake import Lake
+from lockstep.parity.audit_result import last_audit
+from lockstep.parity.stale_budget import max_stale_share as declared_share
 from lockstep.settings import Settings
 from lockstep.windows.spec import EVENT_TIMESTAMP
 from training.dataset import join_features
@@ -45,7 +48,8 @@ _KNOWN = ("to", "labels_known_by")
 class PromoteOptions:
     """`version` is the challenger by default; `force` promotes a refused one, and says so.
 
-    With `as_served` both models are judged on what the online store held at T.
+    With `as_served` both models are judged on what the online store held at T. The last audit
+    may have so many stale vectors, by default as many as its services declare.
     """
 
     version: int | None = None
@@ -54,6 +58,7 @@ class PromoteOptions:
     rules: PromotionRules = field(default_factory=PromotionRules)
     force: bool = False
     as_served: Visibility | None = None
+    max_stale_share: float | None = None
 
 
 @dataclass(frozen=True)
@@ -108,7 +113,13 @@ def promote(
         )
         progress("comparing", 0.6)
         latency_ms = _latency_ms(challenger, other.rows)
-        decision = decide(next(iter(one), None), other, options.rules, latency_ms=latency_ms)
+        decision = decide(
+            next(iter(one), None),
+            other,
+            options.rules,
+            latency_ms=latency_ms,
+            parity=_parity(settings, store, name, options.max_stale_share),
+        )
         is_promoted = decision.is_promoted or options.force
         times = rows.get_column(EVENT_TIMESTAMP)
         promotion = Promotion(
@@ -121,6 +132,22 @@ def promote(
         )
         _record(client, promotion, options)
         return promotion
+
+
+def _parity(
+    settings: Settings, store: FeatureStore, name: str, max_stale_share: float | None
+) -> str | None:
+    """What the last audit of the use case refuses, "" for nothing; None where there was none."""
+    last = last_audit(Lake.at(settings.lake), name)
+    if last is None:
+        return None
+    if max_stale_share is None:
+        served = {service.service for service in last.services}
+        max_stale_share = declared_share(
+            service for service in store.list_feature_services() if service.name in served
+        )
+    refusal = last.refusal(max_stale_share)
+    return refusal and f"{refusal} (audited {last.at:%Y-%m-%d %H:%M} UTC)"
 
 
 def _champion(client: MlflowClient, uri: str, name: str) -> RegisteredModel | None:

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     import polars as pl
 
     from lockstep.cli.demo_parts.api import Api
@@ -65,6 +67,7 @@ def _learn_and_serve(
     from lockstep.cli.demo_parts.commands import feast, indented, lockstep, shown
     from lockstep.cli.demo_parts.proof import prove
     from lockstep.cli.demo_parts.requests import cuts_at_the_end
+    from lockstep.cli.errors import DemoError
     from lockstep.lake.lake import Lake
 
     first, cuts = cuts_at_the_end(Lake.at(settings.lake), events, _CUTS)
@@ -89,7 +92,13 @@ def _learn_and_serve(
                 typer.echo(f"  {len(answers):,} predictions over HTTP so far")
         with shown("7. Recompute the served features from the lake"):
             proof = prove(settings, use_case, pl.concat(asked), answers)
-    _report(settings, proof, answers)
+    _report(proof, answers)
+    # The API has ended: all that it served is in its log.
+    report = settings.home_dir / "audit.html"
+    with shown("8. Audit the log of what was served: each difference has its cause"):
+        if code := lockstep("audit", use_case, "--html", str(report)):
+            raise DemoError.audit_refused(code)
+    _open_next(settings, report)
 
 
 def _predicted(
@@ -111,7 +120,7 @@ def _predicted(
     return rows, list(api.post(f"/v1/{use_case}/predict", bodies(events, rows)))
 
 
-def _report(settings: Settings, proof: Any, answers: list[dict[str, Any]]) -> None:
+def _report(proof: Any, answers: list[dict[str, Any]]) -> None:
     from collections import Counter
 
     from lockstep.cli.errors import DemoError
@@ -127,8 +136,12 @@ def _report(settings: Settings, proof: Any, answers: list[dict[str, Any]]) -> No
     if proof.comparison.mismatches:
         first = proof.comparison.mismatches[0]
         raise DemoError.mismatches(f"{proof.comparison}; the first is {first}")
+
+
+def _open_next(settings: Settings, report: Path) -> None:
     typer.echo(
-        "\nOpen next (each keeps running; stop it with Ctrl-C):\n"
+        f"\nThe audit as a page: {report}\n"
+        "Open next (each keeps running; stop it with Ctrl-C):\n"
         "  make serve    the prediction API        http://127.0.0.1:8000\n"
         "  make ui       the features in Feast     http://127.0.0.1:8888\n"
         "  make mlflow   the model and its metrics http://127.0.0.1:5000\n"

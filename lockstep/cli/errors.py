@@ -108,6 +108,13 @@ class DemoError(LockstepError):
     def mismatches(cls, summary: str) -> DemoError:
         return cls(summary, next_step="this is a fault of Lockstep: please report it")
 
+    @classmethod
+    def audit_refused(cls, code: int) -> DemoError:
+        return cls(
+            f"the audit ended with code {code}: what was served could not be proven",
+            next_step="read what it says above; this is a fault of Lockstep: please report it",
+        )
+
 
 def _flag(name: str) -> str:
     return f"--{name.replace('_', '-')}"

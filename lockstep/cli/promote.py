@@ -34,6 +34,15 @@ def promote(
         bool, typer.Option("--rollback", help="Make the champion before this one champion again.")
     ] = False,
     as_served: AsServed = None,
+    max_stale: Annotated[
+        float | None,
+        typer.Option(
+            help="Share of vectors that the last audit may have found stale.",
+            min=0.0,
+            max=1.0,
+            show_default="the services' tag max_stale_share",
+        ),
+    ] = None,
 ) -> None:
     """Judges champion and challenger on the same later days; a refusal exits with 3."""
     from rich.console import Console
@@ -66,6 +75,7 @@ def promote(
             rules=PromotionRules(margin=margin),
             force=force,
             as_served=visibility_of(as_served, use_case, settings) if as_served else None,
+            max_stale_share=max_stale,
         )
         store = open_feature_store(settings)
         try:

@@ -35,7 +35,7 @@ class Example:
 
 @dataclass(frozen=True)
 class AuditedService:
-    """The vectors of one service that were compared, one for each request.
+    """The vectors of one service that were looked at, one for each request.
 
     `causes` counts them by the worst cause among their views, `views` by the cause of each view;
     `features` counts the values that differ, by their view's cause. `ages` counts, by how long
@@ -98,7 +98,7 @@ class AuditResult:
 
     @property
     def vectors(self) -> int:
-        """How many were compared."""
+        """How many were looked at."""
         return sum(service.vectors for service in self.services)
 
     @property
@@ -108,6 +108,16 @@ class AuditResult:
         for service in self.services:
             found.update({Cause(name): count for name, count in service.causes.items()})
         return found
+
+    @property
+    def compared(self) -> int:
+        """The vectors that could be laid beside today's definitions."""
+        return self.vectors - self.causes[Cause.DEFINITION_VERSION]
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether all that was asked for could be checked."""
+        return not self.unchecked and not self.problems and self.compared == self.vectors
 
     @property
     def unexplained(self) -> int:
@@ -123,7 +133,7 @@ class AuditResult:
     def stale_share(self) -> float:
         """The share of the compared vectors that were right by the ledger, and behind the lake."""
         stale = sum(count for cause, count in self.causes.items() if cause.is_stale)
-        return stale / self.vectors if self.vectors else 0.0
+        return stale / self.compared if self.compared else 0.0
 
     def refusal(self, max_stale_share: float | None = None) -> str:
         """Why nothing may be released on this, "" where it may.
@@ -132,7 +142,7 @@ class AuditResult:
         'nothing was compared'
         """
         told = []
-        if not self.vectors:
+        if not self.compared:
             return "nothing was compared"
         if self.unexplained:
             told.append(f"{self.unexplained:,} vectors differ without a cause")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -12,10 +13,14 @@ from feast_project import apply_definitions, make_project
 from fraud_project import Project, train_small
 from typer.testing import CliRunner, Result
 
+from feature_repo.store import open_feature_store
 from lockstep.cli.main import app
 from lockstep.contract.model_artefact import CHALLENGER, CHAMPION
 from lockstep.contract.model_registry import model_registry
 from lockstep.errors import LockstepError
+from lockstep.lake.lake import Lake
+from lockstep.parity.audit_result import AuditedService, AuditResult, write_audit
+from lockstep.parity.causes import Cause
 from lockstep.settings import Settings
 from training import promotion_lock
 from training.errors import PromotionError
@@ -187,3 +192,55 @@ def test_a_backtest_past_the_data_is_refused(two_models: Settings) -> None:
 def _error(result: Result) -> BaseException:
     assert result.exception is not None, result.output
     return result.exception
+
+
+def audited(**causes: int) -> AuditResult:
+    """An audit that found so many vectors of each cause."""
+    told = {Cause[name].value: count for name, count in causes.items()}
+    service = AuditedService("fraud_v1", sum(causes.values()), told, {}, {}, {}, ())
+    at = datetime(2018, 5, 12, tzinfo=UTC)
+    return AuditResult("fraud", "the log", at, None, None, (service,), {}, (), 0.0)
+
+
+@pytest.mark.parametrize(
+    ("found", "budget", "told"),
+    [
+        ({"MATCH": 99, "UNEXPLAINED": 1}, (), "1 vectors differ without a cause"),
+        ({"MATCH": 99, "MISSING_ENTITY": 1}, (), "1 vectors have a fault"),
+        ({"DEFINITION_VERSION": 9}, (), "nothing was compared"),
+        ({"MATCH": 90, "NOT_YET_MATERIALISED": 10}, ("--max-stale", "0.05"), "10.00% of the"),
+    ],
+)
+def test_what_the_last_audit_refuses_is_not_promoted(
+    two_models: Settings, found: dict[str, int], budget: tuple[str, ...], told: str
+) -> None:
+    lake = Lake.at(two_models.lake)
+    key = write_audit(lake, audited(**found))
+    try:
+        refused = run("promote", "fraud", "--margin", "-1", "--test-days", "2", *budget)
+    finally:
+        lake.delete([key])
+    assert refused.exit_code == 3, refused.output
+    assert champion(two_models) == 1
+    evidence = json.loads(tags(two_models, 2)["evidence"])
+    assert evidence["parity"].startswith(told)
+
+
+def test_staleness_within_the_budget_of_the_services_is_promoted(two_models: Settings) -> None:
+    store = open_feature_store(two_models)
+    service = store.get_feature_service("fraud_v1")
+    lake = Lake.at(two_models.lake)
+    key = write_audit(lake, audited(MATCH=90, NOT_YET_MATERIALISED=10))
+    outcomes = []
+    try:
+        for share in ("0.05", "0.2"):
+            service.tags["max_stale_share"] = share
+            store.apply([service])
+            run("promote", "fraud", "--margin", "-1", "--test-days", "2")
+            outcomes.append(json.loads(tags(two_models, 2)["evidence"])["parity"])
+    finally:
+        lake.delete([key])
+        del service.tags["max_stale_share"]
+        store.apply([service])
+    assert outcomes[0].startswith("10.00% of the vectors are stale, and 5.00% may be")
+    assert outcomes[1] == "no mismatch"

@@ -22,8 +22,8 @@ def shown(what: str) -> Iterator[None]:
     typer.secho(f"  {time.monotonic() - started:.1f} s", dim=True)
 
 
-def lockstep(*arguments: str) -> None:
-    """Runs `lockstep ARGUMENTS`.
+def lockstep(*arguments: str) -> int:
+    """Runs `lockstep ARGUMENTS` and returns its exit code.
 
     Raises:
         LockstepError: what the command raises.
@@ -31,7 +31,8 @@ def lockstep(*arguments: str) -> None:
     from lockstep.cli.main import app
 
     _announce("lockstep", arguments)
-    typer.main.get_command(app)(list(arguments), standalone_mode=False)
+    code = typer.main.get_command(app)(list(arguments), standalone_mode=False)
+    return code if isinstance(code, int) else 0
 
 
 def feast(repo: Path, *arguments: str) -> str:

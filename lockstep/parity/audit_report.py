@@ -1,0 +1,189 @@
+"""An audit as a page: one file, for people."""
+
+from __future__ import annotations
+
+import base64
+import io
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from html import escape
+from typing import TYPE_CHECKING, Any
+
+from lockstep.parity.audit_result import AuditedService, AuditResult
+from lockstep.parity.audit_words import MEANINGS, verdict
+from lockstep.parity.causes import Cause
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+_MOST_FEATURES = 25
+_STYLE = """
+body { font: 15px/1.5 system-ui, sans-serif; color: #1c2733; margin: 2rem auto; max-width: 62rem;
+  padding: 0 1rem }
+h1 { font-size: 1.5rem } h2 { font-size: 1.15rem; margin-top: 2.2rem }
+p.verdict { padding: .8rem 1rem; border-left: 5px solid #2f7d4f; background: #eef6f1 }
+p.refused { border-color: #b3352c; background: #fbeeed }
+table { border-collapse: collapse; width: 100%; font-size: .92rem }
+caption { text-align: left; color: #55606c; padding-bottom: .3rem }
+th, td { text-align: left; padding: .3rem .6rem; border-bottom: 1px solid #dde3e8;
+  overflow-wrap: anywhere; vertical-align: top }
+td.number { text-align: right; font-variant-numeric: tabular-nums; white-space: nowrap }
+img { max-width: 100% }
+"""
+
+
+def audit_page(result: AuditResult, max_stale_share: float | None) -> str:
+    """The page as HTML."""
+    refused = " refused" if result.refusal(max_stale_share) else ""
+    title = f"Parity of {escape(result.use_case)}"
+    parts = [
+        f"<h1>{title}</h1>",
+        f'<p class="verdict{refused}">{escape(verdict(result, max_stale_share))}</p>',
+        f"<p>{escape(_scope(result))}</p>",
+        *_unchecked(result),
+        "<h2>Vectors by cause</h2>",
+        _table(
+            "Each vector has the worst cause among its views.",
+            ("cause", "what it means", "vectors"),
+            [(c.value, MEANINGS[c], n) for c in Cause if (n := result.causes[c])],
+        ),
+        *(part for service in result.services for part in _service(service)),
+    ]
+    head = f'<meta charset="utf-8"><title>{title}</title><style>{_STYLE}</style>'
+    body = "\n".join(parts)
+    return f'<!doctype html>\n<html lang="en"><head>{head}</head><body>\n{body}\n</body></html>\n'
+
+
+def _scope(result: AuditResult) -> str:
+    between = (
+        f", T from {result.first_t:%Y-%m-%d %H:%M:%S} to {result.last_t:%Y-%m-%d %H:%M:%S} UTC"
+        if result.first_t and result.last_t
+        else ""
+    )
+    return (
+        f"{result.vectors:,} vectors of {result.source}{between}; audited at "
+        f"{result.at:%Y-%m-%d %H:%M:%S} UTC in {result.seconds:.1f} s."
+    )
+
+
+def _unchecked(result: AuditResult) -> list[str]:
+    """What could not be checked, and what was missing."""
+    if result.is_whole:
+        return ["<p>All of them could be checked.</p>"]
+    rows: list[tuple[Any, ...]] = [(why, count) for why, count in result.unchecked.items()]
+    rows += [(problem, "") for problem in result.problems]
+    if other := result.vectors - result.compared:
+        rows.append((MEANINGS[Cause.DEFINITION_VERSION], other))
+    return ["<h2>Not checked</h2>", _table("Of this nothing is said.", ("why", "vectors"), rows)]
+
+
+def _service(service: AuditedService) -> Iterable[str]:
+    yield f"<h2>{escape(service.service)}</h2>"
+    if not service.features and not any(set(c) - {Cause.MATCH} for c in service.views.values()):
+        yield "<p>Nothing differs.</p>"
+        return
+    yield _table(
+        "Vectors in which a view has the cause.",
+        ("view", "cause", "vectors"),
+        _pairs(service.views),
+    )
+    yield _plot("Values that differ, by feature and cause", _by_feature, service.features)
+    yield _plot("Vectors by cause", _by_cause, service.causes)
+    yield _plot("Views that differ, by how long before T was materialised", _by_age, service.ages)
+    yield _table("Values that differ.", ("feature", "cause", "values"), _pairs(service.features))
+    if service.hints:
+        yield _table(
+            "What unexplained answers look like, of the first ones of each view.",
+            ("looks like", "views of vectors"),
+            list(service.hints.items()),
+        )
+    yield _table(
+        "Examples: what was served, what the join gives at T, what the store must have held.",
+        ("cause", "request", "T", "view", "feature", "served", "exact", "held"),
+        [
+            (
+                e.cause,
+                e.request_id,
+                e.t,
+                e.view,
+                e.feature,
+                *map(_shown, (e.served, e.exact, e.held)),
+            )
+            for e in service.examples
+        ],
+    )
+
+
+def _shown(value: Any) -> str:
+    return "null" if value is None else str(value)
+
+
+def _pairs(counts: Mapping[str, Mapping[str, int]]) -> list[tuple[str, str, int]]:
+    return [
+        (name, cause, count)
+        for name, by_cause in counts.items()
+        for cause, count in by_cause.items()
+        if cause != Cause.MATCH
+    ]
+
+
+def _table(caption: str, head: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:
+    cells = "".join(f"<th>{escape(name)}</th>" for name in head)
+    body = "".join(f"<tr>{''.join(map(_cell, row))}</tr>" for row in rows)
+    return (
+        f"<table><caption>{escape(caption)}</caption><thead><tr>{cells}</tr></thead>"
+        f"<tbody>{body}</tbody></table>"
+    )
+
+
+def _cell(value: Any) -> str:
+    if isinstance(value, int):
+        return f'<td class="number">{value:,}</td>'
+    return f"<td>{escape(str(value))}</td>"
+
+
+def _plot(title: str, draw: Callable[[Axes, Any], None], of: Any) -> str:
+    # Not pyplot: it keeps every figure, and picks a window system.
+    from matplotlib.figure import Figure
+
+    height = 3.2 if draw is not _by_feature else 1.2 + 0.28 * min(len(of), _MOST_FEATURES)
+    figure = Figure(figsize=(9, height), layout="constrained")
+    draw(figure.subplots(), of)
+    drawn = io.BytesIO()
+    figure.savefig(drawn, format="svg")
+    data = base64.b64encode(drawn.getvalue()).decode()
+    text = escape(title)
+    return (
+        f"<figure><figcaption>{text}</figcaption>"
+        f'<img alt="{text}" src="data:image/svg+xml;base64,{data}"></figure>'
+    )
+
+
+def _by_feature(axes: Axes, features: Mapping[str, Mapping[str, int]]) -> None:
+    """The features that differ most, stacked by cause."""
+    totals = sorted(features, key=lambda name: sum(features[name].values()))[-_MOST_FEATURES:]
+    left = [0] * len(totals)
+    for cause in Cause:
+        counts = [features[name].get(cause.value, 0) for name in totals]
+        if any(counts):
+            axes.barh(totals, counts, left=left, label=cause.value)
+            left = [a + b for a, b in zip(left, counts, strict=True)]
+    axes.set_xlabel("values")
+    axes.tick_params(axis="y", labelsize=8)
+    axes.legend()
+
+
+def _by_cause(axes: Axes, causes: Mapping[str, int]) -> None:
+    named = [cause.value for cause in reversed(Cause) if causes.get(cause.value)]
+    bars = axes.barh(named, [causes[name] for name in named])
+    axes.bar_label(bars, fmt="{:,.0f}", padding=3)
+    axes.margins(x=0.12)
+    axes.set_xlabel("vectors")
+
+
+def _by_age(axes: Axes, ages: Mapping[str, tuple[int, int]]) -> None:
+    names = [f"up to {age}" if age[0].isdigit() else age for age in ages]
+    shares = [100 * wrong / total for total, wrong in ages.values()]
+    bars = axes.bar(names, shares)
+    axes.bar_label(bars, [f"{wrong:,} of\n{total:,}" for total, wrong in ages.values()], fontsize=8)
+    axes.margins(y=0.25)
+    axes.set_ylabel("% that differ")
