@@ -15,6 +15,7 @@ import polars as pl
 from lockstep.contract.predictor import Predictor
 from lockstep.contract.scored_events import ScoredEvents
 from lockstep.lake.lake import Lake
+from lockstep.parity.erasure.receipt import erased_since
 from lockstep.settings import Settings
 from lockstep.use_cases import load_use_case
 from training.bootstrap import Interval
@@ -126,7 +127,8 @@ def train(
     warnings = (*_split_warnings(plan), *useless_features(split.train, dataset.feature_order))
     progress("registering", 0.9)
     evidence = Evidence(
-        params=_params(predictor, task, options, parameters),
+        params=_params(predictor, task, options, parameters)
+        | {"erased": _erased(settings, use_case, as_of)},
         metrics=metrics,
         folds=split.describe(task),
         floors=floor_checks(metrics, use_case.floors),
@@ -265,6 +267,12 @@ def _tree_progress(progress: Progress, task: Task, parameters: FitParameters) ->
         return True
 
     return on_tree
+
+
+def _erased(settings: Settings, use_case: UseCase, as_of: datetime) -> str:
+    """The erasures of rows that were known at `as_of`: the set is no longer what it was then."""
+    ids = erased_since(Lake.at(settings.lake), use_case.name, as_of)
+    return ", ".join(ids) or "none"
 
 
 def _requests(use_case: UseCase, rows: pl.DataFrame) -> list[dict[str, Any]]:

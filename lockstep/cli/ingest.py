@@ -103,6 +103,8 @@ def _summary(receipt: IngestReceipt) -> Table:
         if rows := getattr(receipt, what):
             table.add_row(f"  {what}", f"{rows:,}")
     table.add_row("already there", f"{receipt.already_there:,}")
+    if receipt.forgotten:
+        table.add_row("refused: forgotten", f"{receipt.forgotten:,}")
     table.add_row("rejected", f"{receipt.rejected:,}")
     for reason, rows in receipt.rejected_by_reason.items():
         table.add_row(f"  {reason}", f"{rows:,}")

@@ -10,12 +10,15 @@ from pydantic import ValidationError
 
 from lockstep.cli import (
     apply,
+    audit,
     backtest,
     build,
     compile,
+    correct,
     demo,
     evaluate,
     exporter,
+    forget,
     freshness,
     freshness_cost,
     generate,
@@ -59,6 +62,9 @@ app.command("walk-forward")(walk_forward.walk_forward)
 app.command("score")(score.score)
 app.command("compile")(compile.compile_definitions)
 app.command("serve")(serve.serve)
+app.command("audit")(audit.audit)
+app.command("correct")(correct.correct)
+app.command("forget")(forget.forget)
 app.command("exporter")(exporter.exporter)
 app.command("demo", context_settings=ANY_OPTIONS)(demo.demo)
 app.add_typer(lake.app, name="lake")

@@ -33,6 +33,13 @@ class LakeError(LockstepError):
         )
 
     @classmethod
+    def damaged_forgotten(cls, address: str, cause: Exception) -> LakeError:
+        return cls(
+            f"{address} does not say whom to refuse ({cause})",
+            next_step="bring it back from a backup: without it forgotten rows would return",
+        )
+
+    @classmethod
     def unreadable(cls, address: str, cause: BaseException) -> LakeError:
         return cls(
             f"{address} cannot be read as parquet ({_first_line(cause)})",

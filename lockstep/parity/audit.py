@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
+from functools import partial
 from typing import TYPE_CHECKING
 
 import polars as pl
@@ -25,6 +26,7 @@ from lockstep.lake.lake import Lake
 from lockstep.parity.audit_result import AuditedService, AuditResult
 from lockstep.parity.audit_service import ServiceAudit
 from lockstep.parity.causes import Cause
+from lockstep.parity.erasure.touched import touched_rows
 from lockstep.parity.errors import AuditError
 from lockstep.parity.later_facts import FactSource, OwnRows
 from lockstep.parity.served_log import ServedLog
@@ -170,7 +172,10 @@ class Audit:
                 else OwnRows.of_view(self.lake, view)
                 for view in stored.values()
             }
-            self._services[name] = ServiceAudit(self.store, self.lake, views, ledgers, facts)
+            erased = partial(touched_rows, self.lake, self.use_case)
+            self._services[name] = ServiceAudit(
+                self.store, self.lake, views, ledgers, facts, erased
+            )
         return self._services[name]
 
 

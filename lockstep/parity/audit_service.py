@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -39,7 +39,7 @@ _NO_CAUSES = pl.Series([], dtype=CAUSE_TYPE)
 class ServiceAudit:
     """One service, its views, what the ledger has of them and where their facts are.
 
-    `ledgers` and `facts` are by the views' names in Feast.
+    `ledgers` and `facts` are by the views' names in Feast; `erased` is as in `WhyStored`.
     """
 
     store: FeatureStore
@@ -47,6 +47,7 @@ class ServiceAudit:
     views: ServiceViews
     ledgers: Mapping[str, ViewLedger]
     facts: Mapping[str, FactSource | OwnRows]
+    erased: Callable[[str, pl.DataFrame, pl.Series], pl.Series]
 
     def audited(self, rows: ServedRows) -> AuditedService:
         """The account of served rows.
@@ -97,7 +98,7 @@ class _Differing:
     @classmethod
     def of(cls, audit: ServiceAudit, rows: ServedRows, exact: Joined) -> _Differing:
         states = StoreStates(audit.store, audit.views, rows, audit.ledgers)
-        why = WhyStored(rows, exact, states, audit.facts)
+        why = WhyStored(rows, exact, states, audit.facts, audit.erased)
         if not len(rows):
             return cls(rows, why, {})
         stored = {view.name: why.causes_of(view) for view in audit.views.listed_stored}

@@ -31,7 +31,8 @@ class Cause(StrEnum):
     EXPIRED: what the store held was too old at T; a newer one was not visible yet.
     NOT_YET_MATERIALISED: the step became known after what was materialised last.
     LATE_EVENT, CORRECTED_SINCE, DELETED: so did a row, a new version of a row, a deletion, of an
-    event that had been materialised already.
+    event that had been materialised already. DELETED also where an erasure has taken rows away
+    that had been in the answer, so that it cannot be computed any more.
     IN_FLIGHT: the request was answered while a run was under way, with what that run brought.
     MISSING_ENTITY: the store had no row where the ledger says that one was written.
     NULL_POLICY: both sides know of no value, and one of them has put a default in its place.
@@ -96,6 +97,8 @@ EVIDENCE = pl.Schema(
         "exact_created_us": pl.Int64,
         # How far the last materialisation reached that had finished.
         "cut_us": pl.Int64,
+        # An erasure has since taken rows of somebody else out of the entity's features.
+        "is_erased": pl.Boolean,
         # What the source has of this entity, known after the cut and until T.
         "deletions": pl.Int64,
         "corrections": pl.Int64,
@@ -136,7 +139,7 @@ def _rules() -> list[tuple[Cause, pl.Expr]]:
         (Cause.NEWER_STEP, held & (pl.col("held_kind") == FUTURE)),
         (Cause.EXPIRED, held & (pl.col("held_kind") == EXPIRED) & (event > cut)),
         (Cause.NOT_YET_MATERIALISED, held & (event > cut)),
-        (Cause.DELETED, is_behind & (pl.col("deletions") > 0)),
+        (Cause.DELETED, (is_behind & (pl.col("deletions") > 0)) | pl.col("is_erased")),
         (Cause.CORRECTED_SINCE, is_behind & (pl.col("corrections") > 0)),
         (Cause.LATE_EVENT, is_behind & (pl.col("late_rows") > 0)),
         (Cause.IN_FLIGHT, pl.col("is_in_flight")),

@@ -102,13 +102,18 @@ class OwnRows:
         """The rows of the view's source."""
         return cls(ViewTable(view, lake))
 
+    @property
+    def keys(self) -> tuple[str, ...]:
+        """The view's join keys."""
+        return tuple(self.table.keys)
+
     def later(self, rows: pl.DataFrame) -> pl.DataFrame:
         """As of `FactSource`; a second version of a row is a correction, the first one late.
 
         Raises:
             SourceError: the view's table cannot be read.
         """
-        keys = list(self.table.keys)
+        keys = list(self.keys)
         if rows.is_empty() or not self.table.has_created:
             return pl.select(pl.repeat(0, len(rows), dtype=pl.Int64).alias(n) for n in COUNTS)
         asked = rows.select(*keys, pl.col("cut_us").alias(_CUT), pl.col("t_us").alias(_T))

@@ -64,6 +64,10 @@ class WhyComputed:
         of_exact = {name: self._chosen(name, _EXACT) for name in view.inputs}
         narrower &= left & (self._inherited(of_exact) == Cause.MATCH)
         found = np.where(narrower, Cause.TYPE_OR_ROUNDING.value, found)
+        # What it was computed of may be gone.
+        for name in view.inputs:
+            erased = left & ~narrower & self.why.is_erased(name).to_numpy()
+            found = np.where(erased, Cause.DELETED.value, found)
         return pl.Series("cause", found.tolist(), CAUSE_TYPE)
 
     @property

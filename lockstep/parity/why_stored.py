@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 
@@ -37,13 +37,15 @@ def is_same(rows: ServedRows, view: ListedView, other: Joined) -> Booleans:
 class WhyStored:
     """Served rows beside the join at their T and beside what the store may have held.
 
-    `facts` has the source of each stored view by its name in Feast.
+    `facts` has the source of each stored view by its name in Feast; `erased` says of keys of a
+    view, and of when they were answered, whether an erasure has touched them since.
     """
 
     rows: ServedRows
     exact: Joined
     states: StoreStates
     facts: Mapping[str, FactSource | OwnRows]
+    erased: Callable[[str, pl.DataFrame, pl.Series], pl.Series]
 
     def causes_of(self, view: ListedView) -> pl.Series:
         """The cause of a listed view in each row.
@@ -56,6 +58,7 @@ class WhyStored:
         evidence = self._behind(view.name, is_exact, is_held)
         return causes(
             evidence.with_columns(
+                (self.is_erased(view.name) & ~pl.Series(is_held)).alias("is_erased"),
                 pl.Series("is_in_flight", self._in_flight(view, ~(is_exact | is_held))),
                 self.rows.kinds.get_column(view.name).cast(pl.String).alias("served_kind"),
                 *self._by_value(view),
@@ -111,16 +114,23 @@ class WhyStored:
         at = wanted.fill_null(value=False).arg_true()
         t = self.rows.entities.get_column(EVENT_TIMESTAMP).to_physical()
         stored = self.states.views.stored[view]
-        renamed = stored.projection.join_key_map
-        keys = self.rows.entities.select(
-            pl.col(renamed.get(key, key)).alias(key)
-            for key in stored.join_keys
-            if renamed.get(key, key) in self.rows.entities.columns
-        )
-        asked = keys.with_columns(cut.alias("cut_us"), t.alias("t_us"))[at]
+        asked = self._keys(view).with_columns(cut.alias("cut_us"), t.alias("t_us"))[at]
         found = self.facts[stored.name].later(asked).insert_column(0, at.alias(_ROW))
         rows = pl.DataFrame({_ROW: range(len(self.rows))}, {_ROW: at.dtype})
         return rows.join(found, on=_ROW, how="left", maintain_order="left").select(COUNTS)
+
+    def is_erased(self, view: str) -> pl.Series:
+        """Whether an erasure has touched the entity of a view since the row was answered."""
+        name = self.states.views.stored[view].name
+        return self.erased(name, self._keys(view), self.rows.answered)
+
+    def _keys(self, view: str) -> pl.DataFrame:
+        """The join keys of a view, in the order of its facts."""
+        stored = self.states.views.stored[view]
+        renamed = stored.projection.join_key_map
+        return self.rows.entities.select(
+            pl.col(renamed.get(key, key)).alias(key) for key in self.facts[stored.name].keys
+        )
 
     def _by_value(self, view: ListedView) -> list[pl.Series]:
         """Whether all values that differ do so by a default, or all by their type.

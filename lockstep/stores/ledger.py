@@ -5,7 +5,8 @@
 
 Two small objects for each view and run, only ever added, named after its beginning: one before
 the first row is written, one after the last. A run that broke off has the first alone, so what it
-may have left in the store is on record too.
+may have left in the store is on record too. What is written or deleted by anything else than a
+materialisation has two of its own, named `...Z.<kind>-begun.json` and `...Z.<kind>.json`.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
-from typing import TypeVar
+from typing import Literal, TypeVar
 
 from lockstep.lake.errors import NoObjectError
 from lockstep.lake.lake import Lake
@@ -24,6 +25,8 @@ _INSTANTS = ("started", "finished", "asked_start", "asked_end", "covered_end", "
 _BEGUN = ".begun.json"
 _T = TypeVar("_T")
 _DONE = "Z.json"
+ChangeKind = Literal["deletion", "correction"]
+_CHANGES: tuple[ChangeKind, ...] = ("deletion", "correction")
 
 
 @dataclass(frozen=True)
@@ -80,12 +83,37 @@ class LedgerRow:
         return f"{_stem(self.project, self.view, self.started)}.json"
 
 
+@dataclass(frozen=True)
+class ChangeRow:
+    """Rows of one view that were changed in the online store otherwise than by materialising.
+
+    While `finished` is None it is about to begin. `rows` keys were deleted, or had a value that
+    was corrected; `content` is a hash of what they were told by. `definition` is as in
+    `LedgerRow`. Instants are aware, UTC.
+    """
+
+    project: str
+    view: str
+    kind: ChangeKind
+    definition: str
+    started: datetime
+    finished: datetime | None = None
+    rows: int = 0
+    content: str = ""
+
+    @property
+    def key(self) -> str:
+        """The key of its object, which is another one once it has finished."""
+        ending = "-begun" if self.finished is None else ""
+        return f"{_stem(self.project, self.view, self.started)}.{self.kind}{ending}.json"
+
+
 def ledger_folder(project: str, view: str) -> str:
     """The prefix of the rows of one view."""
     return f"_ledger/{project}/{view}/"
 
 
-def append(lake: Lake, row: LedgerRow | Beginning) -> None:
+def append(lake: Lake, row: LedgerRow | Beginning | ChangeRow) -> None:
     """Adds the row.
 
     Raises:
@@ -143,6 +171,24 @@ def newest_row(lake: Lake, project: str, view: str) -> LedgerRow | None:
     return read_row(lake, keys[-1]) if keys else None
 
 
+def changes_of(lake: Lake, project: str, view: str) -> list[ChangeRow]:
+    """The deletions and corrections of one view, oldest first.
+
+    One without `finished` is under way, or broke off.
+
+    Raises:
+        LedgerError: one is damaged.
+        LakeError: the lake cannot be reached.
+    """
+    found: dict[tuple[datetime, str], ChangeRow] = {}
+    for kind in _CHANGES:
+        for ending in (f".{kind}-begun.json", f".{kind}.json"):
+            for key in _keys(lake, project, view, ending):
+                if row := _read(lake, key, ChangeRow, ("started", "finished")):
+                    found[row.started, row.kind] = row
+    return [found[at] for at in sorted(found)]
+
+
 def _stem(project: str, view: str, started: datetime) -> str:
     began = started.astimezone(UTC).strftime("%Y%m%dT%H%M%S.%fZ")
     return f"{ledger_folder(project, view)}{began}"
@@ -159,6 +205,7 @@ def _read(lake: Lake, key: str, kind: type[_T], instants: Sequence[str]) -> _T |
         return None
     try:
         fields = json.loads(text)
-        return kind(**fields | {n: datetime.fromisoformat(fields[n]) for n in instants})
+        times = {n: fields[n] and datetime.fromisoformat(fields[n]) for n in instants}
+        return kind(**fields | times)
     except (ValueError, TypeError, KeyError) as error:
         raise LedgerError.damaged(lake.address(key), error) from error

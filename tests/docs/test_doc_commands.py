@@ -33,6 +33,7 @@ RUN = {
     "README": "docs/test_readme.py",
     "getting_started": "docs/test_getting_started.py",
     "use_case": "docs/test_use_case.py",
+    "erasure": "docs/test_erasure_page.py",
 } | dict.fromkeys(
     ("market", "property", "scoring", "serving", "training"), "docs/test_page_commands.py"
 )

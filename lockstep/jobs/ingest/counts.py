@@ -44,6 +44,10 @@ class Counts:
             ),
         )
 
+    def with_forgotten(self, rows: int) -> Counts:
+        """With so many rows more that were refused, since they are of the forgotten."""
+        return self + Counts(Counter(rows_in=rows, forgotten=rows))
+
     def __add__(self, other: Counts) -> Counts:
         return Counts(
             self.rows + other.rows,

@@ -26,7 +26,8 @@ class IngestReceipt:
     repeat an id of the source, and `out_of_range` have a value too small or too large.
     `rejected_by_reason` counts a row under each of its reasons, so its sum may exceed
     `rejected`. `days_written` counts the partitions by table; the first and the last day
-    are those of rows that were not rejected, None when there are none.
+    are those of rows that were not rejected, None when there are none. `forgotten` rows are of
+    somebody whom the use case has forgotten: they are kept nowhere, good or bad.
     `created_time_from` says whether created times are the source's own or were taken from
     the event times.
 
@@ -52,9 +53,10 @@ class IngestReceipt:
     days_written: Mapping[str, int]
     created_time_from: Literal["event_time", "column"]
     seconds: float
+    forgotten: int = 0
 
     def __post_init__(self) -> None:
-        accounted = self.accepted + self.already_there + self.rejected
+        accounted = self.accepted + self.already_there + self.rejected + self.forgotten
         if accounted != self.rows_in:
             raise IngestError.unbalanced(self.rows_in, accounted=accounted)
         not_on_time = self.corrections + self.deletions + self.late
@@ -93,6 +95,7 @@ _COUNTED = (
     "late",
     "duplicates",
     "out_of_range",
+    "forgotten",
 )
 
 

@@ -15,12 +15,14 @@ from lockstep.jobs.ingest.counts import Counts
 from lockstep.jobs.ingest.engine import Engine, Progress
 from lockstep.jobs.ingest.local import LocalEngine
 from lockstep.jobs.ingest.receipt import IngestReceipt, record, share_refused
+from lockstep.jobs.ingest.refused import FORGOTTEN, refuse_forgotten
 from lockstep.jobs.ingest.rejected import keep_rejected
 from lockstep.jobs.ingest.settle import settle
 from lockstep.jobs.ingest.source import Place, Source
 from lockstep.jobs.ingest.spec import IngestSpec
 from lockstep.jobs.ingest.split import Split
 from lockstep.jobs.ingest.survey import survey
+from lockstep.lake.forgotten import Forgotten
 from lockstep.lake.lake import Lake
 from lockstep.lake.stage import Stage
 from lockstep.windows.spec import EVENT_TIMESTAMP
@@ -77,14 +79,16 @@ class SettleBucket:
     correctable: bool
 
     def __call__(self, number: int, rows: pl.DataFrame) -> Counts:
-        """What became of the rows."""
+        """What became of the rows; those of the forgotten are counted, and no more."""
+        rows_in = rows.height
+        rows = rows.filter(pl.col(REASON).ne_missing(FORGOTTEN))
         settled = settle(rows, self.spec, self.stage.lake, correctable=self.correctable)
         for name, facts in settled.facts.items():
             # By time, so that a merge of some days reads few of the piece's row groups.
             self.stage.put(name, number, facts.sort(EVENT_TIMESTAMP))
         rejected = settled.rows.filter(pl.col(REASON).is_not_null())
         self.stage.put(self.spec.rejected, number, rejected.select(*PLACE, REASON))
-        return Counts.of(settled, self.spec)
+        return Counts.of(settled, self.spec).with_forgotten(rows_in - rows.height)
 
 
 def _settled(
@@ -95,7 +99,7 @@ def _settled(
     progress(f"checking {source.rows:,} rows", 0.0)
     parts = engine.each_bucket(
         source.splits,
-        partial(_checked, spec=spec),
+        partial(_checked, spec=spec, forgotten=Forgotten.read(stage.lake, spec.use_case)),
         SettleBucket(stage, spec, correctable=source.has_created),
         key=spec.key,
         schema=checked_schema(spec),
@@ -112,5 +116,5 @@ def _since(started: float) -> float:
     return round(time.perf_counter() - started, 3)
 
 
-def _checked(split: Split, spec: IngestSpec) -> pl.DataFrame:
-    return check(split.read(), spec)
+def _checked(split: Split, spec: IngestSpec, forgotten: Forgotten) -> pl.DataFrame:
+    return refuse_forgotten(check(split.read(), spec), forgotten)

@@ -19,6 +19,7 @@ NOTHING: dict[str, Any] = dict.fromkeys(EVIDENCE) | {
     "is_exact": False,
     "is_held": False,
     "is_in_flight": False,
+    "is_erased": False,
 }
 # Materialised up to 100; the lake knows a step of 90 since 120.
 BEHIND = {"is_held": True, "cut_us": 100, "exact_event_us": 90, "exact_created_us": 120}
@@ -77,7 +78,7 @@ def test_no_cause_stands_without_one_of_its_pieces(cause: Cause, column: str) ->
 def test_what_is_stale_was_held_by_the_ledger_or_in_flight(evidence: dict[str, Any]) -> None:
     cause = cause_of(**evidence)
     if cause.is_stale:
-        assert evidence["is_held"] or evidence["is_in_flight"]
+        assert evidence["is_held"] or evidence["is_in_flight"] or evidence["is_erased"]
         assert not evidence["is_exact"]
     if evidence["is_exact"] and evidence["same_definition"]:
         assert cause is Cause.MATCH
@@ -101,3 +102,9 @@ def test_rows_keep_their_order_and_no_rows_have_no_cause() -> None:
     rows = pl.DataFrame([NOTHING | SPEAKS[cause] for cause in SPEAKS], schema=EVIDENCE)
     assert causes(rows).to_list() == list(SPEAKS)
     assert causes(rows.clear()).to_list() == []
+
+
+def test_what_an_erasure_has_touched_is_called_deleted() -> None:
+    assert cause_of(is_erased=True) is Cause.DELETED
+    assert cause_of(is_erased=True, is_exact=True) is Cause.MATCH
+    assert cause_of(is_erased=None) is Cause.UNEXPLAINED

@@ -1,0 +1,1 @@
+"""Corrections from a file to the online store: ingested, built, materialised and read back."""
