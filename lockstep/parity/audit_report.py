@@ -86,9 +86,14 @@ def _service(service: AuditedService) -> Iterable[str]:
         ("view", "cause", "vectors"),
         _pairs(service.views),
     )
-    yield _plot("Values that differ, by feature and cause", _by_feature, service.features)
-    yield _plot("Vectors by cause", _by_cause, service.causes)
-    yield _plot("Views that differ, by how long before T was materialised", _by_age, service.ages)
+    plots = (
+        ("Values that differ, by feature and cause", _by_feature, service.features),
+        ("Vectors by cause", _by_cause, service.causes),
+        ("Views that differ, by how long before T was materialised", _by_age, service.ages),
+    )
+    for title, draw, of in plots:
+        if of:
+            yield _plot(title, draw, of)
     yield _table("Values that differ.", ("feature", "cause", "values"), _pairs(service.features))
     if service.hints:
         yield _table(
@@ -145,7 +150,8 @@ def _plot(title: str, draw: Callable[[Axes, Any], None], of: Any) -> str:
     # Not pyplot: it keeps every figure, and picks a window system.
     from matplotlib.figure import Figure
 
-    height = 3.2 if draw is not _by_feature else 1.2 + 0.28 * min(len(of), _MOST_FEATURES)
+    bars = min(len(of), _MOST_FEATURES) if draw is _by_feature else 0
+    height = max(3.6, 1.2 + 0.28 * bars)
     figure = Figure(figsize=(9, height), layout="constrained")
     draw(figure.subplots(), of)
     drawn = io.BytesIO()
@@ -169,7 +175,7 @@ def _by_feature(axes: Axes, features: Mapping[str, Mapping[str, int]]) -> None:
             left = [a + b for a, b in zip(left, counts, strict=True)]
     axes.set_xlabel("values")
     axes.tick_params(axis="y", labelsize=8)
-    axes.legend()
+    axes.figure.legend(loc="outside right upper", fontsize=8)
 
 
 def _by_cause(axes: Axes, causes: Mapping[str, int]) -> None:
