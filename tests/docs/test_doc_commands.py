@@ -59,6 +59,10 @@ RUN_ELSEWHERE = {
         "integration/test_real_spark.py",
         ['"build", "fraud", "--engine", "spark"'],
     ),
+    "lockstep audit fraud --html audit.html": (
+        "integration/test_audit_command.py",
+        ['["audit", "fraud", *arguments]', 'run("--html"'],
+    ),
     "feast ui --host 127.0.0.1 --port 8888": (
         "integration/test_feast_ui.py",
         ['"ui", "--host", "127.0.0.1", "--port"'],

@@ -47,3 +47,5 @@ def test_a_use_case_goes_its_whole_way(use_case: str, tmp_path: Path) -> None:
     served = feast_objects(use_case)[f"{use_case}_v1"]
     features = sum(len(view.features) for view in served.feature_view_projections)
     assert int(found.replace(",", "")) == REQUESTS * features
+    assert f"{REQUESTS} vectors compared: " in done.stdout
+    assert "unexplained" not in done.stdout
