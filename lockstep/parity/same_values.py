@@ -15,14 +15,18 @@ Difference = Callable[[pl.Series, pl.Series], Booleans]
 def same_bits(one: pl.Series, other: pl.Series) -> Booleans:
     """Where both are null, or have equal bits: 0.0 and -0.0 differ. NaN is null, as it is served.
 
-    Of two types the second is taken as the first; what that changes is another value.
+    Of two types of numbers those are the same that each type holds as the other does; of other
+    types only nulls are.
     """
     one, other = _without_nan(one), _without_nan(other)
-    if one.dtype != other.dtype:
-        cast = other.cast(one.dtype, strict=False)
-        kept = cast.cast(other.dtype, strict=False).eq_missing(other).to_numpy()
-        return np.asarray(same_bits(one, cast) & kept)
     nulls, others = one.is_null().to_numpy(), other.is_null().to_numpy()
+    if one.dtype != other.dtype:
+        if not (one.dtype.is_numeric() and other.dtype.is_numeric()):
+            return np.asarray(nulls & others)
+        there, back = other.cast(one.dtype, strict=False), one.cast(other.dtype, strict=False)
+        lost = there.is_null().to_numpy() != others
+        lost |= back.is_null().to_numpy() != nulls
+        return np.asarray(same_bits(one, there) & same_bits(other, back) & ~lost)
     if one.dtype.is_float():
         left, right = (series.fill_null(0).to_numpy() for series in (one, other))
         bits = np.dtype(f"i{left.dtype.itemsize}")
@@ -52,7 +56,9 @@ def differ_only(one: pl.DataFrame, other: pl.DataFrame, how: Difference) -> Bool
 
 def differ_by_type(one: pl.Series, other: pl.Series) -> Booleans:
     """Where two values differ, and one is the other as float32, cut off, or rounded to a whole."""
-    if not (one.dtype.is_numeric() and other.dtype.is_numeric()):
+    if not (one.dtype.is_float() or other.dtype.is_float()) or not (
+        one.dtype.is_numeric() and other.dtype.is_numeric()
+    ):
         return np.zeros(len(one), np.bool_)
     left, right = (s.cast(pl.Float64).fill_null(np.nan).to_numpy() for s in (one, other))
     narrowed = _is_narrowed(left, right) | _is_narrowed(right, left)

@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
 
 from lockstep.lake.lake import Lake
 from lockstep.stores.errors import LedgerError
-from lockstep.stores.ledger import Beginning, LedgerRow, ledger_folder, read_row, unfinished
+from lockstep.stores.ledger import (
+    Beginning,
+    LedgerRow,
+    ledger_folder,
+    read_beginning,
+    read_row,
+    unfinished_keys,
+)
 from lockstep.stores.visibility import Nothing, Recorded
 
 if TYPE_CHECKING:
@@ -46,35 +54,43 @@ class ViewLedger:
         Raises:
             LakeError: the lake cannot be reached.
         """
-        runs, problems, begun = [], [], list[Beginning]()
+        runs, begun, problems = list[LedgerRow](), list[Beginning](), list[str]()
         for key in lake.list(ledger_folder(project, view.name)):
             if not key.endswith(_DONE):
                 continue
-            try:
-                run = read_row(lake, key)
-            except LedgerError as error:
-                problems.append(str(error))
-                continue
-            if run is not None and run.finished < run.started:
-                problems.append(f"{lake.address(key)} ended before it began: a clock went back")
-            elif run is not None:
-                runs.append(run)
-        try:
-            begun = unfinished(lake, project, view.name)
-        except LedgerError as error:
-            problems.append(str(error))
+            with _naming(problems):
+                if (run := read_row(lake, key)) is not None:
+                    _check(lake, run)
+                    runs.append(run)
+        for key in unfinished_keys(lake, project, view.name):
+            with _naming(problems):
+                if (one := read_beginning(lake, key)) is not None:
+                    begun.append(one)
         problems += [
             f"the materialisation of {view.name} begun at {one.started.isoformat()} has no end"
             for one in begun
+            # A later run has brought what it may not have brought.
+            if not any(r.started > one.started and r.covered_end >= one.covered_end for r in runs)
         ]
         if not runs:
             problems.append(f"no materialisation of {view.name} is on record")
         return cls(view.name, tuple(runs), tuple(begun), tuple(problems))
 
-    def definition_at(self, instant: datetime) -> str | None:
-        """The definition of what the run wrote that had finished last; None for no run."""
-        done = [run for run in self.runs if run.finished <= instant]
-        return max(done, key=lambda run: run.finished).definition if done else None
+
+@contextmanager
+def _naming(problems: list[str]) -> Iterator[None]:
+    """Goes on where a record is damaged, which `problems` gets."""
+    try:
+        yield
+    except LedgerError as error:
+        problems.append(str(error))
+
+
+def _check(lake: Lake, run: LedgerRow) -> None:
+    """Raises where the record tells what cannot be."""
+    if run.finished < run.started:
+        why = ValueError("it ended before it began: a clock went back")
+        raise LedgerError.damaged(lake.address(run.key), why)
 
 
 def held(ledgers: Mapping[str, ViewLedger]) -> Recorded:

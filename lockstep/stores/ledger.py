@@ -23,7 +23,7 @@ from lockstep.stores.errors import LedgerError
 
 _INSTANTS = ("started", "finished", "asked_start", "asked_end", "covered_end", "horizon")
 _BEGUN = ".begun.json"
-_T = TypeVar("_T")
+_T = TypeVar("_T", "LedgerRow", "Beginning", "ChangeRow")
 _DONE = "Z.json"
 ChangeKind = Literal["deletion", "correction"]
 _CHANGES: tuple[ChangeKind, ...] = ("deletion", "correction")
@@ -154,10 +154,23 @@ def unfinished(lake: Lake, project: str, view: str) -> list[Beginning]:
         LedgerError: one is damaged.
         LakeError: the lake cannot be reached.
     """
-    done = {key.removesuffix(".json") for key in _keys(lake, project, view, _DONE)}
-    begun = [k for k in _keys(lake, project, view, _BEGUN) if k.removesuffix(_BEGUN) not in done]
-    found = (_read(lake, key, Beginning, ("started", "covered_end")) for key in begun)
+    found = (read_beginning(lake, key) for key in unfinished_keys(lake, project, view))
     return [one for one in found if one is not None]
+
+
+def unfinished_keys(lake: Lake, project: str, view: str) -> list[str]:
+    """The keys of the beginnings that have no end, oldest first.
+
+    Raises:
+        LakeError: the lake cannot be reached.
+    """
+    done = {key.removesuffix(".json") for key in _keys(lake, project, view, _DONE)}
+    return [k for k in _keys(lake, project, view, _BEGUN) if k.removesuffix(_BEGUN) not in done]
+
+
+def read_beginning(lake: Lake, key: str) -> Beginning | None:
+    """The beginning of that key; None if there is none. Raises as `read_row` does."""
+    return _read(lake, key, Beginning, ("started", "covered_end"))
 
 
 def newest_row(lake: Lake, project: str, view: str) -> LedgerRow | None:
@@ -184,7 +197,10 @@ def changes_of(lake: Lake, project: str, view: str) -> list[ChangeRow]:
     for kind in _CHANGES:
         for ending in (f".{kind}-begun.json", f".{kind}.json"):
             for key in _keys(lake, project, view, ending):
-                if row := _read(lake, key, ChangeRow, ("started", "finished")):
+                instants = (
+                    ("started",) if ending.endswith("-begun.json") else ("started", "finished")
+                )
+                if row := _read(lake, key, ChangeRow, instants):
                     found[row.started, row.kind] = row
     return [found[at] for at in sorted(found)]
 
@@ -205,7 +221,16 @@ def _read(lake: Lake, key: str, kind: type[_T], instants: Sequence[str]) -> _T |
         return None
     try:
         fields = json.loads(text)
-        times = {n: fields[n] and datetime.fromisoformat(fields[n]) for n in instants}
-        return kind(**fields | times)
-    except (ValueError, TypeError, KeyError) as error:
+        row = kind(**fields | {n: _instant(fields[n]) for n in instants})
+        if row.key != key:
+            raise ValueError(f"it is the record {row.key}")
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
         raise LedgerError.damaged(lake.address(key), error) from error
+    return row
+
+
+def _instant(text: str) -> datetime:
+    instant = datetime.fromisoformat(text)
+    if instant.tzinfo is None:
+        raise ValueError(f"{text} has no time zone")
+    return instant

@@ -39,8 +39,27 @@ def test_of_two_types_only_equal_numbers_are_the_same(
 ) -> None:
     one = pl.Series([a for a, _ in pairs], dtype=pl.Int64)
     other = pl.Series([b for _, b in pairs], dtype=pl.Float64)
-    expected = [(None if b is None or math.isnan(b) else b) == a for a, b in pairs]
+    expected = [
+        a == (None if b is None or math.isnan(b) else b)
+        and not (b == 0 and math.copysign(1, b) < 0)
+        for a, b in pairs
+    ]
+    # What a float cannot hold is no number that one side could have served.
+    holds = [a is None or int(float(a)) == a for a, _ in pairs]
+    expected = [e and h for e, h in zip(expected, holds, strict=True)]
     assert same_bits(one, other).tolist() == expected
+    assert same_bits(other, one).tolist() == expected
+
+
+@pytest.mark.parametrize(("one", "other"), [(True, "true"), ([1], 1), ("1", 1), (True, 1)], ids=str)
+def test_values_of_unlike_types_differ(one: object, other: object) -> None:
+    series = pl.Series([one, None]), pl.Series([other, None])
+    assert same_bits(*series).tolist() == [False, True]
+    assert same_bits(*reversed(series)).tolist() == [False, True]
+
+
+def test_an_altered_large_integer_is_no_rounding() -> None:
+    assert not differ_by_type(pl.Series([2**60 + 1]), pl.Series([2**60 + 3])).any()
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -86,3 +87,45 @@ def test_a_run_that_ended_before_it_began_explains_nothing(lake: Lake) -> None:
     assert [row.started for row in ledger.runs] == [NOON]
     (problem,) = ledger.problems
     assert "a clock went back" in problem
+
+
+def test_a_broken_run_that_a_later_one_made_good_is_no_problem(lake: Lake) -> None:
+    append(lake, Beginning("p", "cards", NOON, NOON, "d"))
+    append(lake, run(1))
+    ledger = read(lake)
+    assert (len(ledger.unfinished), ledger.problems) == (1, ())
+
+
+@pytest.mark.parametrize(
+    ("field", "text"),
+    [
+        ("finished", "2018-05-11T14:05:00"),
+        ("finished", None),
+        ("covered_end", None),
+        ("covered_end", "2018-05-11T14:00:00"),
+        ("view", "other"),
+    ],
+)
+def test_an_impossible_record_is_named(lake: Lake, field: str, text: str | None) -> None:
+    for hours in (0, 2):
+        append(lake, run(hours))
+    told = json.loads(lake.read_bytes(run(2).key)) | {field: text}
+    lake.write_bytes(run(2).key, json.dumps(told).encode())
+    ledger = read(lake)
+    assert [row.started for row in ledger.runs] == [NOON]
+    assert lake.address(run(2).key) in ledger.problems[0]
+
+
+def test_a_record_nested_without_end_is_named(lake: Lake) -> None:
+    append(lake, run(0))
+    lake.write_bytes(run(2).key, b"[" * 100_000)
+    assert lake.address(run(2).key) in read(lake).problems[0]
+
+
+def test_one_damaged_beginning_does_not_hide_another(lake: Lake) -> None:
+    ends = [NOON + n * HOUR for n in (2, 4)]
+    begun = [Beginning("p", "cards", end, end, "d") for end in ends]
+    for one in begun:
+        append(lake, one)
+    lake.write_bytes(begun[0].key, b"{")
+    assert [one.started for one in read(lake).unfinished] == [ends[1]]
