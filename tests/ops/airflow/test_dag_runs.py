@@ -19,11 +19,15 @@ import redis
 from airflow_process import Airflow
 from mlflow import MlflowClient
 from schedule_project import HOUR, HOURS, ScheduleProject, built_at_once, make_history
+from served_day import ROWS, log_day
 
 from feature_repo.windows.fraud import WINDOW_SPECS
+from lockstep.parity.audit_result import last_audit
 from lockstep.stores.embedded_redis import embedded_redis
 
 pytestmark = pytest.mark.timeout(900)
+SAME = f"{ROWS} vectors compared: {ROWS} are the same to the bit; not all could be checked"
+OTHER = "not to be released: 1 vectors differ without a cause"
 CHAIN = ["ingest", "build", "validate", "materialize", "freshness"]
 
 
@@ -210,6 +214,27 @@ def test_a_day_that_is_not_built_is_not_scored(airflow: Airflow, project: Schedu
     assert ran["tasks"] == {"fraud.validate": "failed", "fraud.score": "upstream_failed"}
     assert "lockstep: fraud/customer_windows " in airflow.log
     assert not project.lake.table("fraud/scored").days()
+
+
+@pytest.mark.parametrize(("add", "state", "says"), [(0, "skipped", SAME), (1, "failed", OTHER)])
+def test_what_was_served_on_a_day_is_audited(
+    airflow: Airflow, project: ScheduleProject, add: int, state: str, says: str
+) -> None:
+    """Of a project without a ledger not all is known; one altered value is found all the same."""
+    day = HOURS[0].date() - timedelta(days=1)
+    log_day(project, day, add=add)
+    ran = airflow.ask(
+        # A day of its own in each case: Airflow has one run an instant.
+        "run",
+        env=project.environment,
+        dag_id="parity_daily",
+        end=f"{HOURS[0]:%Y-%m-%d}T00:00:0{add}",
+    )
+    assert ran["tasks"] == {"fraud.validate": "success", "fraud.audit": state}, airflow.log
+    assert says in airflow.log
+    audit = last_audit(project.lake, "fraud")
+    assert audit is not None
+    assert (audit.vectors, audit.unexplained) == (ROWS, add)
 
 
 def test_maintenance_compacts_forgets_and_reads_the_ledger(

@@ -31,7 +31,7 @@ RUNNERS = {
     "kubernetes": KUBERNETES,
     "spark": KUBERNETES | SPARK,
 }
-DAG_IDS = ["features_hourly", "maintenance", "score_daily", "train_weekly"]
+DAG_IDS = ["features_hourly", "maintenance", "parity_daily", "score_daily", "train_weekly"]
 
 
 def recorded(name: str, found: Any) -> Any:

@@ -79,6 +79,10 @@ SCORE = [
     "lockstep validate fraud --end 2026-03-01T00:00:00Z",
     "lockstep score fraud --date 2026-02-28",
 ]
+PARITY = [
+    "lockstep validate fraud --end 2026-03-01T00:00:00Z",
+    "lockstep audit fraud --since 2026-02-28 --until 2026-02-28",
+]
 TRAIN = [
     "lockstep validate fraud --end 2026-03-02T00:00:00Z",
     "lockstep train fraud --as-of 2026-03-02T00:00:00Z --search 50 --once",
@@ -95,6 +99,7 @@ RUNS = [
     ("features-hourly", utc(2026, 3, 1, 7, 0), FEATURES),
     ("features-hourly", utc(2026, 3, 1, 7, 59), FEATURES),
     ("score-daily", utc(2026, 3, 1, 1, 30), SCORE),
+    ("parity-daily", utc(2026, 3, 1, 2, 0), PARITY),
     ("train-weekly", utc(2026, 3, 2, 3, 0), TRAIN),
     ("train-weekly", utc(2026, 3, 8, 23, 59), TRAIN),
     ("maintenance", utc(2026, 3, 1, 4, 0), MAINTENANCE),
@@ -118,7 +123,7 @@ def parse(call: str) -> None:
         context = command.make_context(command.name, rest, parent=context)
 
 
-@pytest.mark.parametrize("call", [*FEATURES, *SCORE, *TRAIN, *MAINTENANCE])
+@pytest.mark.parametrize("call", [*FEATURES, *SCORE, *PARITY, *TRAIN, *MAINTENANCE])
 def test_the_command_line_takes_it(call: str) -> None:
     parse(call)
 
@@ -143,6 +148,14 @@ def test_a_refusal_is_no_failure(schedule: Schedule) -> None:
     assert schedule.ended.returncode == 0
     schedule.run("train-weekly", utc(2026, 3, 2, 3), codes="promote=2")
     assert schedule.ended.returncode == 1
+
+
+@pytest.mark.parametrize(("code", "ended"), [(0, 0), (1, 1), (2, 1), (3, 0)])
+def test_an_audit_that_could_not_check_all_is_no_failure(
+    schedule: Schedule, code: int, ended: int
+) -> None:
+    assert schedule.run("parity-daily", utc(2026, 3, 1, 2), codes=f"audit={code}") == PARITY
+    assert schedule.ended.returncode == ended
 
 
 def test_a_use_case_that_fails_keeps_no_other_from_its_turn(schedule: Schedule) -> None:
