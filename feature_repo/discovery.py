@@ -60,6 +60,17 @@ def feature_views(use_case: str) -> list[FeatureView]:
     return sorted((v for v in found if isinstance(v, FeatureView)), key=lambda view: view.name)
 
 
+def feature_services(use_case: str) -> list[FeatureService]:
+    """The feature services of a use case, by name; its profiles' too.
+
+    Raises:
+        UseCaseError: there is no such use case.
+    """
+    load_use_case("feature_repo.windows", use_case, entry="WINDOW_SPECS")
+    found = feast_objects(use_case).values()
+    return sorted((s for s in found if isinstance(s, FeatureService)), key=lambda one: one.name)
+
+
 def _modules(use_case: str | None) -> Iterator[ModuleType]:
     for module in sorted(pkgutil.iter_modules(definitions.__path__), key=lambda m: m.name):
         if use_case in (None, module.name) or module.name.startswith(f"{use_case}_"):

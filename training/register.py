@@ -16,6 +16,8 @@ from lockstep.contract.model_input import model_input
 from lockstep.contract.model_registry import model_registry
 from lockstep.contract.predictor import Predictor
 from lockstep.contract.targets import ClassTarget
+from lockstep.parity.drift.reference import FILE as REFERENCE_FILE
+from lockstep.parity.drift.reference import Reference
 from lockstep.settings import Settings
 from training.bootstrap import Interval
 from training.dataset import Dataset
@@ -63,6 +65,7 @@ class Evidence:
     selection: Selection | None
     warnings: Sequence[str]
     recipe: str
+    reference: Reference
 
 
 @dataclass(frozen=True)
@@ -178,6 +181,7 @@ def _log_run(
         mlflow.log_params(dict(evidence.params))
         mlflow.log_metrics(_flat(evidence.metrics))
         _log_dataset(evidence.dataset, settings.lake)
+        mlflow.log_dict(evidence.reference.as_json(), REFERENCE_FILE)
         if evidence.selection is not None:
             mlflow.log_dict(asdict(evidence.selection), "selection.json")
         _log_trials(evidence.trials, experiment_id, scored.use_case.task.worth_name)

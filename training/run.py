@@ -24,6 +24,7 @@ from training.errors import TrainingError
 from training.fit import FitParameters, OnTree
 from training.leak import assert_no_leak
 from training.promotion import Check, floor_checks
+from training.reference import reference_of
 from training.register import Evidence, Registered, assert_new, check_registry, register
 from training.scored_rows import ScoredRows
 from training.search import Search, with_values
@@ -138,6 +139,7 @@ def train(
         selection=selection,
         warnings=warnings,
         recipe=recipe,
+        reference=reference_of(split.train, predictor.artefact.feature_order, scored),
     )
     registered = register(settings, predictor, split.train.head(_EXAMPLE_ROWS), scored, evidence)
     return TrainingResult(

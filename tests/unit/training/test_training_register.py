@@ -16,6 +16,8 @@ from lockstep.contract.model_artefact import CHALLENGER, CHAMPION, ModelArtefact
 from lockstep.contract.model_registry import RegistryError, model_registry
 from lockstep.contract.predictor import Predictor
 from lockstep.contract.targets import ClassTarget
+from lockstep.parity.drift.profile import Profile
+from lockstep.parity.drift.reference import Reference
 from lockstep.settings import Settings
 from training.bootstrap import Interval
 from training.costs import DecisionCosts
@@ -45,6 +47,7 @@ _EVIDENCE = Evidence(
     selection=Selection({"a": 0.2, "b": -0.1}, 0.0),
     warnings=[],
     recipe="5f2a",
+    reference=Reference({"a": Profile.of([1.0, 2.0])}, Profile.of([0.5]), 4.0),
 )
 _USE_CASE = UseCase(
     name="toy",
@@ -136,7 +139,8 @@ def test_the_run_has_the_dataset_the_trials_the_plots_and_the_card(
     assert input_.dataset.digest == "abc" * 12
     names = ("cost", "importance", "precision_recall", "reliability", "roc", "score_by_day", "shap")
     assert plots == {f"plots/{name}.png" for name in names}
-    assert {"dataset.json", "model_card.html", "selection.json"} <= files
+    kept = {"dataset.json", "model_card.html", "reference_profile.json", "selection.json"}
+    assert kept <= files
     ((child,),) = [children]
     assert child.data.params == {"depth": "4.0"}
     assert child.data.metrics["average_precision"] == 0.7

@@ -1,0 +1,1 @@
+"""Whether what is served is still like what the model was trained on."""
