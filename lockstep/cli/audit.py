@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from lockstep.cli.errors import UsageError
+from lockstep.errors import LockstepError
+
 if TYPE_CHECKING:
     from rich.table import Table
 
+    from lockstep.parity.audit import Audit
     from lockstep.parity.audit_result import AuditResult
 
 _REFUSED, _UNCHECKED = 1, 3
+# A watch looks at so many of the newest vectors every so often, and tells of the last minutes.
+_WATCHED, _EVERY_SECONDS, _WINDOW = 1_000, 10.0, timedelta(minutes=15)
 
 
 def audit(
@@ -23,6 +31,13 @@ def audit(
     until: Annotated[
         str | None, typer.Option(help="Last day of the log, UTC.", show_default="all")
     ] = None,
+    online: Annotated[
+        int | None,
+        typer.Option(help="So many entities of each view in Redis instead.", min=1),
+    ] = None,
+    watch: Annotated[
+        bool, typer.Option("--watch", help="Go on with what is logged, until stopped.")
+    ] = False,
     max_stale: Annotated[
         float | None,
         typer.Option(
@@ -32,6 +47,9 @@ def audit(
             show_default="the services' tag max_stale_share",
         ),
     ] = None,
+    sql_rows: Annotated[
+        int, typer.Option(help="Vectors that are looked up in SQL too; 0 for none.", min=0)
+    ] = 1_000,
     html: Annotated[
         Path | None, typer.Option(help="A report to read.", show_default="none")
     ] = None,
@@ -40,58 +58,113 @@ def audit(
 
     The receipt goes to the lake. Exits with 1 where vectors differ without a cause, have a
     fault, or are stale beyond the budget; with 3 where not all could be checked.
-    """
-    from rich.console import Console
 
+    With --online it asks Redis for entities that nobody need have asked for. With --watch it
+    looks at a sample of what was logged every few seconds; the exporter shows what it found.
+    """
     from lockstep.cli.instants import utc_instant
     from lockstep.cli.progress import progress_shown
     from lockstep.cli.quiet import quiet_libraries
 
     first = utc_instant(since, "--since").date() if since else None
     last = utc_instant(until, "--until").date() if until else None
+    given = {"--online": online, "--watch": watch, "--since or --until": first or last}
+    if len(chosen := [name for name, value in given.items() if value]) > 1:
+        raise UsageError.not_together(chosen)
     quiet_libraries()
+    if watch:
+        _watch(use_case, sql_rows, max_stale)
+        return
     with progress_shown() as progress:
         progress("starting", 0.0)
-        from feast import FeatureService
-
-        from feature_repo.discovery import feast_objects
-        from feature_repo.store import open_feature_store
-        from lockstep.contract.clock import SystemClock
+        from feature_repo.discovery import feature_services
         from lockstep.lake.lake import Lake
-        from lockstep.parity.audit import Audit
         from lockstep.parity.audit_result import write_audit
-        from lockstep.parity.audit_words import verdict
         from lockstep.parity.stale_budget import max_stale_share
         from lockstep.settings import Settings
-        from lockstep.use_cases import load_use_case
 
         settings = Settings()
         lake = Lake.at(settings.lake)
-        windows = load_use_case("feature_repo.windows", use_case, entry="WINDOW_SPECS")
-        defined = feast_objects(use_case).values()
-        declared = max_stale_share(o for o in defined if isinstance(o, FeatureService))
-        budget = declared if max_stale is None else max_stale
-        auditing = Audit(
-            open_feature_store(settings), lake, use_case, windows.WINDOW_SPECS, SystemClock()
-        )
-        result = auditing.of_log(first, last, progress)
+        services = feature_services(use_case)
+        budget = max_stale_share(services) if max_stale is None else max_stale
+        auditing = _opened(use_case, sql_rows)
+        if online is None:
+            result = auditing.of_log(first, last, progress)
+        else:
+            named = [service.name for service in services]
+            result = auditing.of_online(settings.redis_url, named, online)
         key = write_audit(lake, result)
+    _show(result, budget, html, lake.address(key))
+    if result.refusal(budget):
+        raise typer.Exit(_REFUSED)
+    if not result.is_whole:
+        raise typer.Exit(_UNCHECKED)
+
+
+def _opened(use_case: str, sql_rows: int) -> Audit:
+    """The audit of a use case, as its definitions and its ledger are now."""
+    from feature_repo.store import open_feature_store
+    from lockstep.contract.clock import SystemClock
+    from lockstep.lake.lake import Lake
+    from lockstep.parity.audit import Audit
+    from lockstep.settings import Settings
+    from lockstep.use_cases import load_use_case
+
+    settings = Settings()
+    windows = load_use_case("feature_repo.windows", use_case, entry="WINDOW_SPECS")
+    return Audit(
+        open_feature_store(settings),
+        Lake.at(settings.lake),
+        use_case,
+        windows.WINDOW_SPECS,
+        SystemClock(),
+        sql_rows,
+    )
+
+
+def _watch(use_case: str, sql_rows: int, max_stale: float | None) -> None:
+    """Looks until it is told to end, and says what it saw where that has changed."""
+    import signal
+    import threading
+
+    from feature_repo.discovery import feature_services
+    from lockstep.parity.audit_words import look_words
+    from lockstep.parity.stale_budget import max_stale_share
+    from lockstep.parity.watch import ParityWatch
+
+    budget = max_stale_share(feature_services(use_case)) if max_stale is None else max_stale
+    ended = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: ended.set())
+    watch, before = ParityWatch(partial(_opened, use_case, sql_rows), _WATCHED, _WINDOW), ""
+    while not ended.is_set():
+        try:
+            told = look_words(watch.look(), budget)
+        except LockstepError as error:
+            told = f"cannot look: {error}"
+        if told != before:
+            typer.echo(before := told)
+        ended.wait(_EVERY_SECONDS)
+
+
+def _show(result: AuditResult, budget: float | None, html: Path | None, receipt: str) -> None:
+    from rich.console import Console
+
+    from lockstep.parity.audit_words import sql_words, verdict
+
     Console().print(cause_table(result))
     for problem in result.problems:
         typer.echo(f"  {problem}")
     for why, count in result.unchecked.items():
         typer.echo(f"  {count:,} vectors not checked: {why}")
+    typer.echo(sql_words(result.sql))
     if html is not None:
         from lockstep.parity.audit_report import audit_page
 
         html.write_text(audit_page(result, budget), encoding="utf-8")
         typer.echo(f"{html} shows it")
-    typer.echo(f"the receipt is {lake.address(key)}")
+    typer.echo(f"the receipt is {receipt}")
     typer.secho(verdict(result, budget), bold=True)
-    if result.refusal(budget):
-        raise typer.Exit(_REFUSED)
-    if not result.is_whole:
-        raise typer.Exit(_UNCHECKED)
 
 
 def cause_table(result: AuditResult) -> Table:

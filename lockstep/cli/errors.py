@@ -29,6 +29,13 @@ class UsageError(LockstepError):
         )
 
     @classmethod
+    def not_together(cls, options: Iterable[str]) -> UsageError:
+        return cls(
+            f"{' and '.join(options)} do not go together",
+            next_step="give one of them, and run twice",
+        )
+
+    @classmethod
     def other_zone(cls, option: str, text: str) -> UsageError:
         return cls(f"{option} {text!r} is not UTC", next_step="convert it and end it with Z")
 

@@ -11,7 +11,7 @@ def exporter(
     host: Annotated[str, typer.Option(help="Where to listen.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=0, max=65_535, help="0 for any.")] = 9108,
 ) -> None:
-    """Shows horizons, materialisations, builds, ingests and models at /metrics until it is stopped.
+    """Shows horizons, materialisations, builds, audits and models at /metrics until it is stopped.
 
     LOCKSTEP_SCHEDULE_SECONDS says how often views are to be materialised (default 3600),
     LOCKSTEP_COLLECT_SECONDS how often it looks (15).
@@ -20,7 +20,7 @@ def exporter(
     import signal
     import threading
 
-    from feature_repo.discovery import feature_views
+    from feature_repo.discovery import feature_services, feature_views
     from feature_repo.store import repo_config
     from lockstep.cli.quiet import quiet_libraries
     from lockstep.contract.clock import SystemClock
@@ -28,6 +28,7 @@ def exporter(
     from lockstep.monitoring.collect import Watched, WatchedUseCase, collect
     from lockstep.monitoring.exporter import exporting
     from lockstep.monitoring.settings import MonitoringSettings
+    from lockstep.parity.stale_budget import max_stale_share
     from lockstep.settings import Settings
     from lockstep.use_cases import load_use_case, use_cases
 
@@ -38,7 +39,10 @@ def exporter(
     named = use_cases(package, entry="WINDOW_SPECS")
     specs = {n: load_use_case(package, n, entry="WINDOW_SPECS").WINDOW_SPECS for n in named}
     watched = Watched(
-        use_cases=[WatchedUseCase(n, feature_views(n), specs[n]) for n in named],
+        use_cases=[
+            WatchedUseCase(n, feature_views(n), specs[n], max_stale_share(feature_services(n)))
+            for n in named
+        ],
         config=repo_config(settings),
         lake=Lake.at(settings.lake),
         tracking_uri=settings.tracking_uri,

@@ -16,6 +16,7 @@ from lockstep.cli import (
     compile,
     correct,
     demo,
+    drift,
     evaluate,
     exporter,
     forget,
@@ -63,6 +64,7 @@ app.command("score")(score.score)
 app.command("compile")(compile.compile_definitions)
 app.command("serve")(serve.serve)
 app.command("audit")(audit.audit)
+app.command("drift")(drift.drift)
 app.command("correct")(correct.correct)
 app.command("forget")(forget.forget)
 app.command("exporter")(exporter.exporter)

@@ -20,8 +20,12 @@ from lockstep.contract.model_registry import RegistryError, model_registry
 from lockstep.errors import LockstepError
 from lockstep.lake.errors import LakeError
 from lockstep.lake.lake import Lake
+from lockstep.monitoring.drift import add_drift
 from lockstep.monitoring.freshness import max_age
 from lockstep.monitoring.gauges import Gauges
+from lockstep.monitoring.parity import add_audit, add_look
+from lockstep.parity.audit_result import last_audit, last_look
+from lockstep.parity.drift.result import last_drift
 from lockstep.stores.errors import StoreUnavailableError
 from lockstep.stores.marks import Marks
 from lockstep.stores.online import LockstepOnlineStore
@@ -39,11 +43,12 @@ _OUTCOMES = ("accepted", "already_there", "rejected", "corrections", "deletions"
 
 @dataclass(frozen=True)
 class WatchedUseCase:
-    """A use case by what it defines."""
+    """A use case by what it defines; of vectors that it serves so many may be stale."""
 
     name: str
     views: Sequence[FeatureView]
     specs: Sequence[WindowSpec]
+    max_stale_share: float | None = None
 
 
 @dataclass(frozen=True)
@@ -104,6 +109,16 @@ def _look_at_lake(watched: Watched, gauges: Gauges) -> None:
             gauges.add("lockstep_table_steps", *place, value=build["steps"])
 
 
+def _look_at_audits(watched: Watched, gauges: Gauges) -> None:
+    for use_case in watched.use_cases:
+        if (last := last_audit(watched.lake, use_case.name)) is not None:
+            add_audit(gauges, last, use_case.max_stale_share)
+        if (look := last_look(watched.lake, use_case.name)) is not None:
+            add_look(gauges, look)
+        if (drift := last_drift(watched.lake, use_case.name)) is not None:
+            add_drift(gauges, drift)
+
+
 def _look_at_views(watched: Watched, gauges: Gauges) -> None:
     """What was declared is shown of every view that was built, materialised or not."""
     for use_case in watched.use_cases:
@@ -157,6 +172,7 @@ _Look = Callable[[Watched, Gauges], None]
 # Each part, and the error that says that it does not answer.
 _LOOKS: dict[str, tuple[_Look, type[LockstepError]]] = {
     "lake": (_look_at_lake, LakeError),
+    "audits": (_look_at_audits, LakeError),
     "online_store": (_look_at_views, StoreUnavailableError),
     "registry": (_look_at_models, RegistryError),
 }

@@ -20,6 +20,7 @@ from lockstep.contract.clock import Clock
 from lockstep.contract.served_log import (
     EVENT_TIMESTAMP,
     FEATURES_REQUEST_ID,
+    LOGGED_AT,
     REQUEST_ID,
 )
 from lockstep.lake.lake import Lake
@@ -29,9 +30,16 @@ from lockstep.parity.causes import Cause
 from lockstep.parity.erasure.touched import touched_rows
 from lockstep.parity.errors import AuditError
 from lockstep.parity.later_facts import FactSource, OwnRows
+from lockstep.parity.sample import sampled_entities
 from lockstep.parity.served_log import ServedLog
-from lockstep.parity.served_rows import ServedRows, served_rows
+from lockstep.parity.served_rows import (
+    ServedRows,
+    served_rows,
+    status_columns,
+    unread_columns,
+)
 from lockstep.parity.service_views import ServiceViews
+from lockstep.parity.sql.result import SqlCheck
 from lockstep.parity.store_rows import store_rows
 from lockstep.parity.view_ledger import ViewLedger
 from lockstep.stores.fingerprint import service_fingerprint
@@ -39,7 +47,7 @@ from lockstep.stores.view_table import ViewTable
 from lockstep.windows.spec import WindowSpec
 
 if TYPE_CHECKING:
-    from feast import FeatureStore
+    from feast import FeatureStore, FeatureView
 
 # Told what is being done, and the share of all that is done, from 0 to 1.
 Progress = Callable[[str, float], None]
@@ -47,17 +55,23 @@ Progress = Callable[[str, float], None]
 NO_FEATURES = "predictions without features in the log"
 NO_PREDICTION = "features without a prediction in the log"
 _ROWS_AT_ONCE = 500_000
+SQL_ROWS = 1_000
+_TICK = timedelta(microseconds=1)
 
 
 @dataclass
 class Audit:
-    """Audits the services of a use case; `specs` are the windows behind its views."""
+    """Audits the services of a use case; `specs` are the windows behind its views.
+
+    Of what each service served `sql_rows` vectors are drawn whose join is laid beside SQL.
+    """
 
     store: FeatureStore
     lake: Lake
     use_case: str
     specs: Sequence[WindowSpec]
     clock: Clock
+    sql_rows: int = SQL_ROWS
     _services: dict[str, ServiceAudit] = field(default_factory=dict)
 
     def of_log(self, first: date | None, last: date | None, progress: Progress) -> AuditResult:
@@ -75,16 +89,39 @@ class Audit:
         account.problems += _missing(days, first, last)
         for done, day in enumerate(days):
             progress(f"auditing what was served on {day}", done / len(days))
-            predictions = log.predictions([day])
-            for (service,), asked in predictions.group_by(["feature_service"], maintain_order=True):
-                self._add(account, log, str(service), day, asked)
+            for service in log.asked([day]):
+                if (read := self._read(account, log, service, [day])) is not None:
+                    self._add(account, *read)
             self._compare_waiting(account, at_least=_ROWS_AT_ONCE)
         self._compare_waiting(account, at_least=1)
         if not days:
             account.problems.append("the log has nothing of these days")
-        return account.result(
-            self.use_case, "the log", self.clock.now(), time.monotonic() - started
-        )
+        return self._result(account, "the log", self.clock.now(), started)
+
+    def of_newest(
+        self, log: ServedLog, since: datetime, most: int, ahead: Sequence[ServedRows]
+    ) -> tuple[AuditResult, list[ServedRows]]:
+        """Of each service the newest rows of `log` answered after `since`, at most so many.
+
+        With them those of `ahead`, whose T was ahead of what was built at an earlier call; the
+        second of what is returned is for a later one.
+
+        Raises as `of_log` does.
+        """
+        started = time.monotonic()
+        account = _Account()
+        days = log.days()
+        for service in log.asked(days) if days else []:
+            if (read := self._read(account, log, service, days)) is not None:
+                audit, asked, features = read
+                newest = asked.filter(pl.col(LOGGED_AT) > since).sort(LOGGED_AT).tail(most)
+                own = pl.col(FEATURES_REQUEST_ID).is_in(newest[REQUEST_ID].implode())
+                self._add(account, audit, newest, features.filter(own))
+        for rows in ahead:
+            account.waiting.setdefault(rows.service, []).append(rows)
+        self._compare_waiting(account, at_least=1)
+        result = self._result(account, "the newest of the log", self.clock.now(), started)
+        return result, account.ahead
 
     def of_store(self, url: str, service: str, entities: pl.DataFrame, at: datetime) -> AuditResult:
         """What the online store at `url` has of entities, for T of any time; see `store_rows`.
@@ -99,25 +136,75 @@ class Audit:
         audit = replace(audit, views=audit.views.stored_alone())
         rows = store_rows(url, self.store.project, audit.views, entities, at)
         self._compare(account, audit, rows)
-        return account.result(self.use_case, "the online store", at, time.monotonic() - started)
+        return self._result(account, "the online store", at, started)
 
-    def _add(
-        self, account: _Account, log: ServedLog, service: str, day: date, asked: pl.DataFrame
-    ) -> None:
-        requests = asked.unique(REQUEST_ID, keep="first", maintain_order=True)
+    def of_online(self, url: str, services: Sequence[str], count: int) -> AuditResult:
+        """What the online store at `url` has of up to `count` entities of each stored view.
+
+        Of the views behind `services`, at the last instant of which their materialisation tells.
+
+        Raises as `of_store` does.
+        """
+        started, now = time.monotonic(), self.clock.now()
+        account = _Account()
+        seen = set[str]()
+        for audit in map(self._service, services):
+            for name, view in audit.views.stored.items():
+                if view.name in seen:
+                    continue
+                seen.add(view.name)
+                if (t := self._last_told(audit.ledgers[view.name], view)) is None:
+                    account.problems.append(f"nothing of {view.name} was materialised")
+                    continue
+                alone = replace(audit, views=audit.views.alone(name))
+                entities = sampled_entities(ViewTable(view, self.lake), count, t)
+                rows = store_rows(url, self.store.project, alone.views, entities, now)
+                self._compare(account, alone, rows)
+        return self._result(account, "the online store", now, started)
+
+    def _last_told(self, ledger: ViewLedger, view: FeatureView) -> datetime | None:
+        """The last T at which the store is to have all that the table has."""
+        built = ViewTable(view, self.lake).table.horizon()
+        ends = [run.covered_end for run in ledger.runs]
+        return self._last_in(min(built, max(ends)), view) if built and ends else None
+
+    def _last_in(self, end: datetime, view: FeatureView) -> datetime:
+        """The last T of which steps up to `end` tell: the snapshot at `end` is among them."""
+        snapshots = any(spec.snapshots for spec in self.specs if spec.name == view.name)
+        return end if snapshots else end - _TICK
+
+    def fingerprint(self, service: str) -> str:
+        """What the service computes, as models and their log name it.
+
+        Raises:
+            AuditError: the service is not registered.
+        """
+        return service_fingerprint(
+            self._service(service).views.service,
+            lambda name: self.store.registry.get_any_feature_view(name, self.store.project),
+        )
+
+    def _read(
+        self, account: _Account, log: ServedLog, service: str, days: Sequence[date]
+    ) -> tuple[ServiceAudit, pl.DataFrame, pl.DataFrame] | None:
+        """What the log has of a service: answers and features; None for one that is gone."""
         try:
             audit = self._service(service)
         except AuditError as error:
-            account.unchecked[str(error)] += requests.height
-            return
-        now = service_fingerprint(
-            audit.views.service,
-            lambda name: self.store.registry.get_any_feature_view(name, self.store.project),
-        )
-        same = requests.filter(pl.col("fingerprint") == now)
+            gone = log.predictions(days, service).get_column(REQUEST_ID).n_unique()
+            account.unchecked[str(error)] += gone
+            return None
+        asked = log.predictions(days, service, status_columns(audit.views))
+        return audit, asked, log.features(service, days, unread_columns(audit.views))
+
+    def _add(
+        self, account: _Account, audit: ServiceAudit, asked: pl.DataFrame, features: pl.DataFrame
+    ) -> None:
+        service = audit.views.service.name
+        requests = asked.unique(REQUEST_ID, keep="first", maintain_order=True)
+        same = requests.filter(pl.col("fingerprint") == self.fingerprint(service))
         if other := requests.height - same.height:
             account.services[service] = account.of(service) + _by_definition(service, other)
-        features = log.features(service, [day])
         logged = features.get_column(FEATURES_REQUEST_ID)
         account.count(
             NO_FEATURES, same.height - int(same[REQUEST_ID].is_in(logged.implode()).sum())
@@ -135,17 +222,16 @@ class Audit:
                 parts.clear()
 
     def _compare(self, account: _Account, audit: ServiceAudit, rows: ServedRows) -> None:
-        t = rows.entities.get_column(EVENT_TIMESTAMP)
         for name, view in audit.views.stored.items():
             horizon = ViewTable(view, self.lake).table.horizon()
             if horizon is None:
                 continue
-            built = t < horizon
+            built = rows.entities.get_column(EVENT_TIMESTAMP) <= self._last_in(horizon, view)
             if not built.all():
                 why = f"T is not before {horizon.isoformat()}, up to which {name} is built"
                 account.count(why, len(rows) - int(built.sum()))
+                account.ahead.append(rows.take((~built).arg_true()))
                 rows = rows.take(built.arg_true())
-                t = rows.entities.get_column(EVENT_TIMESTAMP)
         if not len(rows):
             return
         account.problems += [
@@ -154,8 +240,23 @@ class Audit:
             for problem in ledger.problems
             if problem not in account.problems
         ]
-        account.saw(t)
+        account.saw(rows.entities.get_column(EVENT_TIMESTAMP))
         account.services[rows.service] = account.of(rows.service) + audit.audited(rows)
+        if self.sql_rows:
+            account.drawn.append((audit, _drawn(rows, self.sql_rows)))
+
+    def _result(self, account: _Account, source: str, at: datetime, started: float) -> AuditResult:
+        """All of it, and what SQL says of some: one look for each set of views."""
+        parts: dict[int, tuple[ServiceAudit, list[ServedRows]]] = {}
+        for audit, rows in account.drawn:
+            parts.setdefault(id(audit), (audit, []))[1].append(rows)
+        checked = [
+            audit.checked_in_sql(_drawn(ServedRows.joined(rows), self.sql_rows))
+            for audit, rows in parts.values()
+        ]
+        return account.result(
+            self.use_case, source, at, sum(checked, SqlCheck()), time.monotonic() - started
+        )
 
     def _service(self, name: str) -> ServiceAudit:
         if name not in self._services:
@@ -174,7 +275,7 @@ class Audit:
             }
             erased = partial(touched_rows, self.lake, self.use_case)
             self._services[name] = ServiceAudit(
-                self.store, self.lake, views, ledgers, facts, erased
+                self.store, self.lake, views, ledgers, facts, erased, specs
             )
         return self._services[name]
 
@@ -185,8 +286,12 @@ class _Account:
 
     services: dict[str, AuditedService] = field(default_factory=dict)
     waiting: dict[str, list[ServedRows]] = field(default_factory=dict)
+    # What could not be compared, since its T is ahead of what is built.
+    ahead: list[ServedRows] = field(default_factory=list)
     unchecked: Counter[str] = field(default_factory=Counter)
     problems: list[str] = field(default_factory=list)
+    # Of what was compared, those whose join is laid beside SQL in the end.
+    drawn: list[tuple[ServiceAudit, ServedRows]] = field(default_factory=list)
     first_t: datetime | None = None
     last_t: datetime | None = None
 
@@ -204,7 +309,9 @@ class _Account:
         self.first_t = min(first, self.first_t or first)
         self.last_t = max(last, self.last_t or last)
 
-    def result(self, use_case: str, source: str, at: datetime, seconds: float) -> AuditResult:
+    def result(
+        self, use_case: str, source: str, at: datetime, sql: SqlCheck, seconds: float
+    ) -> AuditResult:
         return AuditResult(
             use_case=use_case,
             source=source,
@@ -215,7 +322,15 @@ class _Account:
             unchecked=dict(self.unchecked),
             problems=tuple(self.problems),
             seconds=seconds,
+            sql=sql,
         )
+
+
+def _drawn(rows: ServedRows, count: int) -> ServedRows:
+    """As many of them, the same ones each time."""
+    if len(rows) <= count:
+        return rows
+    return rows.take(pl.int_range(len(rows), eager=True).sample(count, seed=1).sort())
 
 
 def _by_definition(service: str, vectors: int) -> AuditedService:

@@ -2,55 +2,39 @@
 
 from __future__ import annotations
 
-import base64
-import io
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from html import escape
 from typing import TYPE_CHECKING, Any
 
 from lockstep.parity.audit_result import AuditedService, AuditResult
-from lockstep.parity.audit_words import MEANINGS, verdict
+from lockstep.parity.audit_words import MEANINGS, sql_words, verdict
 from lockstep.parity.causes import Cause
+from lockstep.parity.page import html_page, html_plot, html_table, verdict_line
+from lockstep.parity.sql.result import SqlCheck
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 _MOST_FEATURES = 25
-_STYLE = """
-body { font: 15px/1.5 system-ui, sans-serif; color: #1c2733; margin: 2rem auto; max-width: 62rem;
-  padding: 0 1rem }
-h1 { font-size: 1.5rem } h2 { font-size: 1.15rem; margin-top: 2.2rem }
-p.verdict { padding: .8rem 1rem; border-left: 5px solid #2f7d4f; background: #eef6f1 }
-p.refused { border-color: #b3352c; background: #fbeeed }
-table { border-collapse: collapse; width: 100%; font-size: .92rem }
-caption { text-align: left; color: #55606c; padding-bottom: .3rem }
-th, td { text-align: left; padding: .3rem .6rem; border-bottom: 1px solid #dde3e8;
-  overflow-wrap: anywhere; vertical-align: top }
-td.number { text-align: right; font-variant-numeric: tabular-nums; white-space: nowrap }
-img { max-width: 100% }
-"""
 
 
 def audit_page(result: AuditResult, max_stale_share: float | None) -> str:
     """The page as HTML."""
-    refused = " refused" if result.refusal(max_stale_share) else ""
-    title = f"Parity of {escape(result.use_case)}"
+    told = verdict(result, max_stale_share)
     parts = [
-        f"<h1>{title}</h1>",
-        f'<p class="verdict{refused}">{escape(verdict(result, max_stale_share))}</p>',
+        verdict_line(told, is_refused=bool(result.refusal(max_stale_share))),
         f"<p>{escape(_scope(result))}</p>",
         *_unchecked(result),
         "<h2>Vectors by cause</h2>",
-        _table(
+        html_table(
             "Each vector has the worst cause among its views.",
             ("cause", "what it means", "vectors"),
             [(c.value, MEANINGS[c], n) for c in Cause if (n := result.causes[c])],
         ),
         *(part for service in result.services for part in _service(service)),
+        *_sql(result.sql),
     ]
-    head = f'<meta charset="utf-8"><title>{title}</title><style>{_STYLE}</style>'
-    body = "\n".join(parts)
-    return f'<!doctype html>\n<html lang="en"><head>{head}</head><body>\n{body}\n</body></html>\n'
+    return html_page(f"Parity of {result.use_case}", parts)
 
 
 def _scope(result: AuditResult) -> str:
@@ -73,7 +57,30 @@ def _unchecked(result: AuditResult) -> list[str]:
     rows += [(problem, "") for problem in result.problems]
     if other := result.vectors - result.compared:
         rows.append((MEANINGS[Cause.DEFINITION_VERSION], other))
-    return ["<h2>Not checked</h2>", _table("Of this nothing is said.", ("why", "vectors"), rows)]
+    return [
+        "<h2>Not checked</h2>",
+        html_table("Of this nothing is said.", ("why", "vectors"), rows),
+    ]
+
+
+def _sql(check: SqlCheck) -> Iterable[str]:
+    """What SQL said, and where it says nothing."""
+    yield f"<h2>SQL over raw events</h2><p>{escape(sql_words(check))}.</p>"
+    if check.not_covered:
+        rows = list(check.not_covered.items())
+        yield html_table("Of this SQL says nothing.", ("why", "vectors"), rows)
+    if check.differing:
+        yield html_table(
+            "Values that differ.", ("feature", "values"), list(check.differing.items())
+        )
+        yield html_table(
+            "Examples: what the offline join gives at T, and what SQL does.",
+            ("request", "T", "view", "feature", "joined", "SQL"),
+            [
+                (e.request_id, e.t, e.view, e.feature, _shown(e.joined), _shown(e.sql))
+                for e in check.examples
+            ],
+        )
 
 
 def _service(service: AuditedService) -> Iterable[str]:
@@ -81,7 +88,7 @@ def _service(service: AuditedService) -> Iterable[str]:
     if not service.features and not any(set(c) - {Cause.MATCH} for c in service.views.values()):
         yield "<p>Nothing differs.</p>"
         return
-    yield _table(
+    yield html_table(
         "Vectors in which a view has the cause.",
         ("view", "cause", "vectors"),
         _pairs(service.views),
@@ -94,14 +101,16 @@ def _service(service: AuditedService) -> Iterable[str]:
     for title, draw, of in plots:
         if of:
             yield _plot(title, draw, of)
-    yield _table("Values that differ.", ("feature", "cause", "values"), _pairs(service.features))
+    yield html_table(
+        "Values that differ.", ("feature", "cause", "values"), _pairs(service.features)
+    )
     if service.hints:
-        yield _table(
+        yield html_table(
             "What unexplained answers look like, of the first ones of each view.",
             ("looks like", "views of vectors"),
             list(service.hints.items()),
         )
-    yield _table(
+    yield html_table(
         "Examples: what was served, what the join gives at T, what the store must have held.",
         ("cause", "request", "T", "view", "feature", "served", "exact", "held"),
         [
@@ -131,37 +140,9 @@ def _pairs(counts: Mapping[str, Mapping[str, int]]) -> list[tuple[str, str, int]
     ]
 
 
-def _table(caption: str, head: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:
-    cells = "".join(f"<th>{escape(name)}</th>" for name in head)
-    body = "".join(f"<tr>{''.join(map(_cell, row))}</tr>" for row in rows)
-    return (
-        f"<table><caption>{escape(caption)}</caption><thead><tr>{cells}</tr></thead>"
-        f"<tbody>{body}</tbody></table>"
-    )
-
-
-def _cell(value: Any) -> str:
-    if isinstance(value, int):
-        return f'<td class="number">{value:,}</td>'
-    return f"<td>{escape(str(value))}</td>"
-
-
 def _plot(title: str, draw: Callable[[Axes, Any], None], of: Any) -> str:
-    # Not pyplot: it keeps every figure, and picks a window system.
-    from matplotlib.figure import Figure
-
     bars = min(len(of), _MOST_FEATURES) if draw is _by_feature else 0
-    height = max(3.6, 1.2 + 0.28 * bars)
-    figure = Figure(figsize=(9, height), layout="constrained")
-    draw(figure.subplots(), of)
-    drawn = io.BytesIO()
-    figure.savefig(drawn, format="svg")
-    data = base64.b64encode(drawn.getvalue()).decode()
-    text = escape(title)
-    return (
-        f"<figure><figcaption>{text}</figcaption>"
-        f'<img alt="{text}" src="data:image/svg+xml;base64,{data}"></figure>'
-    )
+    return html_plot(title, draw, of, height_inches=max(3.6, 1.2 + 0.28 * bars))
 
 
 def _by_feature(axes: Axes, features: Mapping[str, Mapping[str, int]]) -> None:

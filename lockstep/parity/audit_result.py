@@ -12,6 +12,7 @@ from typing import Any
 from lockstep.lake.lake import Lake
 from lockstep.parity.causes import Cause
 from lockstep.parity.errors import AuditError
+from lockstep.parity.sql.result import SqlCheck, SqlExample
 
 Counts = Mapping[str, int]
 _INSTANTS = ("at", "first_t", "last_t")
@@ -82,7 +83,8 @@ class AuditResult:
     """One audit of a use case, made at `at`; T of the compared vectors from first to last.
 
     `unchecked` counts the vectors that were not compared, by why; `problems` says what else
-    was missing, such as days of the log. `source` is where the served values are from.
+    was missing, such as days of the log. `source` is where the served values are from. `sql` is
+    of a sample of them.
     """
 
     use_case: str
@@ -94,7 +96,7 @@ class AuditResult:
     unchecked: Counts
     problems: tuple[str, ...]
     seconds: float
-    sql: Mapping[str, Any] = field(default_factory=dict)
+    sql: SqlCheck = field(default_factory=SqlCheck)
 
     @property
     def vectors(self) -> int:
@@ -148,7 +150,7 @@ class AuditResult:
             told.append(f"{self.unexplained:,} vectors differ without a cause")
         if self.faults:
             told.append(f"{self.faults:,} vectors have a fault")
-        if wrong := self.sql.get("mismatches"):
+        if wrong := self.sql.mismatches:
             told.append(f"{wrong:,} values are not what SQL says of the raw events")
         if max_stale_share is not None and self.stale_share > max_stale_share:
             told.append(
@@ -163,6 +165,10 @@ class AuditResult:
             name: value.isoformat() if isinstance(value, datetime) else value
             for name, value in ((name, getattr(self, name)) for name in _INSTANTS)
         }
+
+    def as_bytes(self) -> bytes:
+        """All of it, as it is kept."""
+        return (json.dumps(self.as_json(), indent=2) + "\n").encode()
 
     @classmethod
     def from_json(cls, told: Mapping[str, Any]) -> AuditResult:
@@ -184,8 +190,13 @@ class AuditResult:
         instants = {
             name: datetime.fromisoformat(told[name]) if told[name] else None for name in _INSTANTS
         }
-        own = dict(told) | instants | {"services": services, "problems": tuple(told["problems"])}
-        return cls(**own)
+        examples = tuple(SqlExample(**one) for one in told["sql"]["examples"])
+        own = {
+            "services": services,
+            "problems": tuple(told["problems"]),
+            "sql": SqlCheck(**told["sql"] | {"examples": examples}),
+        }
+        return cls(**{**told, **instants, **own})
 
 
 def write_audit(lake: Lake, result: AuditResult) -> str:
@@ -195,7 +206,7 @@ def write_audit(lake: Lake, result: AuditResult) -> str:
         LakeError: the lake refuses it.
     """
     key = f"{_folder(result.use_case)}{result.at:%Y%m%dT%H%M%S.%fZ}.json"
-    lake.write_bytes(key, (json.dumps(result.as_json(), indent=2) + "\n").encode())
+    lake.write_bytes(key, result.as_bytes())
     return key
 
 
@@ -207,16 +218,48 @@ def last_audit(lake: Lake, use_case: str) -> AuditResult | None:
         LakeError: the lake cannot be reached.
     """
     keys = [key for key in lake.list(_folder(use_case)) if key.endswith(".json")]
-    if not keys:
-        return None
+    return read_audit(lake, keys[-1]) if keys else None
+
+
+def write_look(lake: Lake, account: AuditResult) -> None:
+    """Keeps what a watch found, in place of what it found before.
+
+    Raises:
+        LakeError: the lake refuses it.
+    """
+    lake.write_bytes(_live(account.use_case), account.as_bytes())
+
+
+def last_look(lake: Lake, use_case: str) -> AuditResult | None:
+    """What a watch found last; None where none ever looked.
+
+    Raises:
+        AuditError: it is damaged.
+        LakeError: the lake cannot be reached.
+    """
+    key = _live(use_case)
+    return read_audit(lake, key) if lake.exists(key) else None
+
+
+def read_audit(lake: Lake, key: str) -> AuditResult:
+    """What `as_json` told, from the lake.
+
+    Raises:
+        AuditError: it is damaged.
+        LakeError: the lake cannot be reached.
+    """
     try:
-        return AuditResult.from_json(json.loads(lake.read_bytes(keys[-1])))
+        return AuditResult.from_json(json.loads(lake.read_bytes(key)))
     except (KeyError, TypeError, ValueError) as error:
-        raise AuditError.damaged(lake.address(keys[-1]), error) from error
+        raise AuditError.damaged(lake.address(key), error) from error
 
 
 def _folder(use_case: str) -> str:
     return f"_parity/audits/{use_case}/"
+
+
+def _live(use_case: str) -> str:
+    return f"_parity/live/{use_case}.json"
 
 
 def _added(one: Counts, other: Counts) -> Counts:

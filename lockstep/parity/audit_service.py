@@ -19,12 +19,14 @@ from lockstep.parity.later_facts import FactSource, OwnRows
 from lockstep.parity.same_values import Booleans, same_bits
 from lockstep.parity.served_rows import ServedRows
 from lockstep.parity.service_views import ListedView, ServiceViews
+from lockstep.parity.sql.check import check_in_sql
+from lockstep.parity.sql.result import SqlCheck
 from lockstep.parity.store_states import StoreStates
 from lockstep.parity.view_ledger import ViewLedger
 from lockstep.parity.why_computed import WhyComputed
 from lockstep.parity.why_stored import WhyStored, is_same
 from lockstep.windows.microseconds import SECOND_US
-from lockstep.windows.spec import EVENT_TIMESTAMP
+from lockstep.windows.spec import EVENT_TIMESTAMP, WindowSpec
 
 if TYPE_CHECKING:
     from feast import FeatureStore
@@ -39,7 +41,7 @@ _NO_CAUSES = pl.Series([], dtype=CAUSE_TYPE)
 class ServiceAudit:
     """One service, its views, what the ledger has of them and where their facts are.
 
-    `ledgers` and `facts` are by the views' names in Feast; `erased` is as in `WhyStored`.
+    `ledgers`, `facts` and `specs` are by the views' names in Feast; `erased` is as in `WhyStored`.
     """
 
     store: FeatureStore
@@ -48,6 +50,11 @@ class ServiceAudit:
     ledgers: Mapping[str, ViewLedger]
     facts: Mapping[str, FactSource | OwnRows]
     erased: Callable[[str, pl.DataFrame, pl.Series], pl.Series]
+    specs: Mapping[str, WindowSpec]
+
+    def checked_in_sql(self, rows: ServedRows) -> SqlCheck:
+        """The join of these rows beside SQL over raw events; see `check_in_sql`."""
+        return check_in_sql(self.store, self.lake, self.views, self.specs, rows)
 
     def audited(self, rows: ServedRows) -> AuditedService:
         """The account of served rows.

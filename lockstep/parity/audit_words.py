@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from lockstep.parity.audit_result import AuditResult
 from lockstep.parity.causes import Cause
+from lockstep.parity.sql.result import SqlCheck
 
 MEANINGS = {
     Cause.DEFINITION_VERSION: "served by a model of other definitions than there are now",
@@ -32,3 +33,22 @@ def verdict(result: AuditResult, max_stale_share: float | None) -> str:
         budget = "" if max_stale_share is None else f", of {max_stale_share:.2%} allowed"
         told += f", {stale:,} are stale by a known cause ({result.stale_share:.2%}{budget})"
     return told + ("" if result.is_whole else "; not all could be checked")
+
+
+def sql_words(check: SqlCheck) -> str:
+    """What SQL over raw events said, in one sentence."""
+    if not check.values:
+        return "nothing was looked up in SQL over raw events"
+    return (
+        f"SQL over raw events: {check.values:,} values of {check.vectors:,} vectors, "
+        f"{check.mismatches:,} of them differ"
+    )
+
+
+def look_words(account: AuditResult, max_stale_share: float | None) -> str:
+    """What a watch found of the last minutes, in one line."""
+    waiting = sum(account.unchecked.values())
+    told = [f"{waiting:,} vectors cannot be compared yet"] if waiting else []
+    if account.compared:
+        told = [verdict(account, max_stale_share), sql_words(account.sql), *told]
+    return "; ".join(told) or "nothing was logged in the last minutes"

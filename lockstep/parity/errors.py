@@ -64,3 +64,43 @@ class AuditError(LockstepError):
             f"{address} is no audit ({type(cause).__name__}: {cause})",
             next_step="remove it and audit again",
         )
+
+
+class DriftError(LockstepError):
+    """What keeps a look for drift from being one."""
+
+    @classmethod
+    def wrong_tag(cls, name: str, tag: str, got: str) -> DriftError:
+        return cls(
+            f"the tag {tag} of {name!r} is {got[:40]!r}, expected a number above zero, or off",
+            next_step="mend the tags of the definition",
+        )
+
+    @classmethod
+    def no_reference(cls, name: str, version: int) -> DriftError:
+        return cls(
+            f"version {version} of the model {name!r} was registered without a reference profile",
+            next_step="train it again: `lockstep train` keeps one with each version",
+        )
+
+    @classmethod
+    def damaged(cls, address: str, cause: Exception) -> DriftError:
+        return cls(
+            f"{address} is not what was written ({type(cause).__name__}: {cause})",
+            next_step="remove it and look again, or train the model again",
+        )
+
+    @classmethod
+    def other_features(cls, service: str, names: Iterable[str]) -> DriftError:
+        return cls(
+            f"{sorted(names)[:5]}, which the model was trained on, are not in the log of "
+            f"{service!r} on these days",
+            next_step="look at a version that was trained on the service as it is now",
+        )
+
+    @classmethod
+    def nothing(cls, use_case: str, version: int) -> DriftError:
+        return cls(
+            f"the log of {use_case!r} has nothing that version {version} answered on these days",
+            next_step="name other days, or the version that served: --version",
+        )

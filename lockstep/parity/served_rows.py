@@ -20,6 +20,7 @@ from lockstep.parity.service_views import ServiceViews
 # What a status says of the step that was read; the others say more of its value.
 NOT_FOUND, FUTURE, EXPIRED, FOUND = "NOT_FOUND", "FUTURE", "EXPIRED", "FOUND"
 KIND_TYPE = pl.Enum([NOT_FOUND, FUTURE, EXPIRED, FOUND])
+_STATUSES, _NAMED, _KIND, _STEP = "statuses", "__named", "__kind:", "__step:"
 KINDS = {status.value: FOUND for status in FeatureStatus} | {
     name: name for name in (NOT_FOUND, FUTURE, EXPIRED)
 }
@@ -68,58 +69,64 @@ class ServedRows:
             *(frame[rows] for frame in (self.entities, self.values, self.kinds, self.steps)),
         )
 
+    def newest(self, most: int) -> ServedRows:
+        """The rows that were answered last, at most so many."""
+        order = pl.select(pl.lit(self.answered).arg_sort()).to_series()
+        return self.take(order.tail(most))
+
+
+def status_columns(views: ServiceViews) -> list[pl.Expr]:
+    """What `served_rows` needs of the statuses in the log of predictions.
+
+    Of a view's features the first one says what is asked of the view.
+    """
+    names = pl.col(_STATUSES).list.eval(pl.element().struct.field("feature")).list.join("\n")
+    found = [(names == "\n".join(views.features)).alias(_NAMED)]
+    for view in views.listed_stored:
+        status = pl.col(_STATUSES).list.get(views.position(view.name), null_on_oob=True).struct
+        kind = status.field("status").replace_strict(KINDS, return_dtype=KIND_TYPE)
+        found.append(kind.alias(f"{_KIND}{view.name}"))
+        step = status.field("step_timestamp").to_physical()
+        found.append(step.alias(f"{_STEP}{view.name}"))
+    return found
+
+
+def unread_columns(views: ServiceViews) -> list[str]:
+    """The columns of the log of features that `served_rows` does not look at."""
+    columns = [column for view in views.listed for column in view.columns]
+    return [f"{column}__{what}" for column in columns for what in ("timestamp", "status")]
+
 
 def served_rows(
     views: ServiceViews, predictions: pl.DataFrame, features: pl.DataFrame
 ) -> ServedRows:
     """The requests that are in both tables of the log, each once; all of one fingerprint.
 
+    `predictions` has the columns of `status_columns`.
+
     Raises:
         ServedLogError: they have other features than the service.
     """
     asked = predictions.unique(REQUEST_ID, keep="first", maintain_order=True)
-    _check_features(views, asked)
-    seen = {
-        view.name: pl.col("statuses").list.get(views.position(view.name)).struct
-        for view in views.listed_stored
-    }
-    known = asked.select(
-        REQUEST_ID,
-        EVENT_TIMESTAMP,
-        LOGGED_AT,
-        *(
-            s.field("status").replace_strict(KINDS, return_dtype=KIND_TYPE).alias(f"__kind:{n}")
-            for n, s in seen.items()
-        ),
-        *(s.field("step_timestamp").to_physical().alias(f"__step:{n}") for n, s in seen.items()),
-    )
+    if not asked.get_column(_NAMED).all():
+        raise ServedLogError.other_features(views.service.name, asked["fingerprint"][0])
+    seen = [view.name for view in views.listed_stored]
+    own = pl.col(f"^({_KIND}|{_STEP}).*$")
     rows = features.join(
-        known,
+        asked.select(REQUEST_ID, EVENT_TIMESTAMP, LOGGED_AT, own),
         left_on=FEATURES_REQUEST_ID,
         right_on=REQUEST_ID,
         how="inner",
         maintain_order="left",
     )
-    computed = {column for view in views.listed for column in view.columns}
-    beside = {
-        *computed,
-        *(f"{column}__{what}" for column in computed for what in ("timestamp", "status")),
-    }
-    given = [name for name in rows.columns if name not in beside and not name.startswith("__")]
+    computed = [column for view in views.listed for column in view.columns]
+    given = [n for n in rows.columns if n not in computed and not n.startswith("__")]
     return ServedRows(
         service=views.service.name,
         request_ids=rows.get_column(FEATURES_REQUEST_ID),
         answered=rows.get_column(LOGGED_AT),
         entities=rows.select(n for n in given if n != LOGGED_AT),
-        values=rows.select(column for view in views.listed for column in view.columns),
-        kinds=rows.select(pl.col(f"__kind:{name}").alias(name) for name in seen),
-        steps=rows.select(pl.col(f"__step:{name}").alias(name) for name in seen),
+        values=rows.select(computed),
+        kinds=rows.select(pl.col(f"{_KIND}{name}").alias(name) for name in seen),
+        steps=rows.select(pl.col(f"{_STEP}{name}").alias(name) for name in seen),
     )
-
-
-def _check_features(views: ServiceViews, asked: pl.DataFrame) -> None:
-    """Raises where the statuses are not those of the service's features, in its order."""
-    names = pl.col("statuses").list.eval(pl.element().struct.field("feature"))
-    told = asked.select(names.list.join("\n").unique()).to_series()
-    if told.to_list() != ["\n".join(views.features)]:
-        raise ServedLogError.other_features(views.service.name, asked["fingerprint"][0])

@@ -96,11 +96,26 @@ class ServiceViews:
         listed = tuple(self.listed_stored)
         return replace(self, listed=listed, stored={v.name: self.stored[v.name] for v in listed})
 
+    def stored_whole(self) -> ServiceViews:
+        """All features of all stored views behind the service, listed or not."""
+        listed = tuple(
+            ListedView(name, tuple(feature.name for feature in view.features))
+            for name, view in self.stored.items()
+        )
+        return replace(self, listed=listed)
+
+    def alone(self, name: str) -> ServiceViews:
+        """All features of one of the stored views."""
+        whole = self.stored_whole()
+        listed = tuple(view for view in whole.listed if view.name == name)
+        return replace(whole, listed=listed, stored={name: self.stored[name]})
+
     @property
     def asked(self) -> FeatureService | list[str]:
         """What Feast is asked for: the service, or some of its features by name."""
-        if {view.name for view in self.listed} == {
-            projection.name_to_use() for projection in self.service.feature_view_projections
+        if {view.name: view.features for view in self.listed} == {
+            projection.name_to_use(): tuple(feature.name for feature in projection.features)
+            for projection in self.service.feature_view_projections
         }:
             return self.service
         return [f"{view.name}:{feature}" for view in self.listed for feature in view.features]

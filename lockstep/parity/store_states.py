@@ -15,6 +15,7 @@ from lockstep.parity.served_rows import ServedRows
 from lockstep.parity.service_views import ServiceViews
 from lockstep.parity.view_ledger import ViewLedger, held, held_if_begun
 from lockstep.stores.materialization import layout_of
+from lockstep.stores.visibility import Recorded
 from lockstep.windows.microseconds import microseconds
 
 if TYPE_CHECKING:
@@ -45,20 +46,33 @@ class StoreStates:
     @cached_property
     def before(self) -> Joined:
         """What it held a moment before: of a run that has just ended perhaps nothing yet."""
-        at = self.rows.answered - SLACK
-        return join_held(self.store, self.views, self.rows, held(self.ledgers), at)
+        return self._at(held(self.ledgers), self.rows.answered - SLACK)
 
     @cached_property
     def begun(self) -> Joined:
         """What it would hold if runs that had begun, and those that broke off, had done all."""
-        at = self.rows.answered + SLACK
-        return join_held(self.store, self.views, self.rows, held_if_begun(self.ledgers), at)
+        return self._at(held_if_begun(self.ledgers), self.rows.answered + SLACK)
+
+    def _at(self, visibility: Recorded, at: pl.Series) -> Joined:
+        """What the store held at other instants: joined for rows that then saw other runs alone."""
+        moved = pl.repeat(value=False, n=len(self.rows), dtype=pl.Boolean, eager=True)
+        for view in self.views.stored.values():
+            then, now = visibility.until(view.name, at), self._until(view.name)
+            moved |= then != now
+        rows = moved.arg_true()
+        if rows.is_empty():
+            return self.held
+        found = join_held(self.store, self.views, self.rows.take(rows), visibility, at.gather(rows))
+        # The place of each row: of those that moved in `found`, of the others in `held`.
+        place = pl.int_range(len(self.rows), eager=True).scatter(
+            rows, pl.int_range(len(self.rows), len(self.rows) + len(rows), eager=True)
+        )
+        return Joined(pl.concat([self.held.frame, found.frame])[place])
 
     def cut_us(self, view: str) -> pl.Series:
         """How far the last run reached that had ended; null where none had."""
         name = self.views.stored[view].name
-        cut = held(self.ledgers).until(name, self.rows.answered).to_physical()
-        return cut.set(~self._has_run(name), None)
+        return self._until(name).to_physical().set(~self._has_run(name), None)
 
     def same_definition(self, view: str) -> pl.Series:
         """Whether the last run that had ended wrote rows of today's definition; null for no run."""
@@ -75,6 +89,10 @@ class StoreStates:
         answered = self.rows.answered.to_physical().alias("at").to_frame().with_row_index("row")
         found = answered.sort("at").join_asof(ended, on="at", strategy="backward")
         return found.sort("row").get_column("same")
+
+    def _until(self, name: str) -> pl.Series:
+        """Until when what the store held of a view, by its name in Feast, was known."""
+        return held(self.ledgers).until(name, self.rows.answered)
 
     def _has_run(self, name: str) -> pl.Series:
         ended = [run.finished for run in self.ledgers[name].runs]

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import signal
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,8 +16,11 @@ from fraud_project import Project
 from serving_client import END
 from typer.testing import CliRunner, Result
 
+from feature_repo.discovery import feature_views
+from lockstep.cli.errors import UsageError
 from lockstep.cli.main import app
-from lockstep.parity.audit_result import last_audit
+from lockstep.parity.audit_result import last_audit, last_look
+from lockstep.parity.causes import Cause
 from lockstep.stores.feast_layout import feature_field
 
 T = END + 2 * TICK
@@ -103,3 +109,34 @@ def test_no_log_at_all_is_no_parity(project: Project, system: Watched) -> None:
     done = run()
     assert done.exit_code == 1, done.output
     assert "the log has nothing of these days" in done.output
+
+
+def test_entities_of_redis_are_audited_without_a_log(
+    system: Watched, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("REDIS_URL", system.url)
+    done = run("--online", "20")
+    assert done.exit_code == 0, done.output
+    kept = last_audit(system.lake, "fraud")
+    assert kept is not None
+    assert (kept.source, kept.is_whole) == ("the online store", True)
+    assert kept.causes == {Cause.MATCH: 20 * len(feature_views("fraud"))}
+
+
+def test_two_ways_at_once_are_refused() -> None:
+    done = run("--online", "5", "--since", "2018-05-01")
+    assert isinstance(done.exception, UsageError)
+    assert "--online and --since or --until do not go together" in str(done.exception)
+
+
+def test_a_watch_goes_on_until_it_is_told_to_end(system: Watched) -> None:
+    """Of the log's rows, which are of 2018, none is of the last minutes."""
+    command = [sys.executable, "-m", "lockstep.cli", "audit", "fraud", "--watch"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as started:
+        assert started.stdout is not None
+        assert started.stdout.readline() == "nothing was logged in the last minutes\n"
+        account = last_look(system.lake, "fraud")
+        assert account is not None
+        assert (account.vectors, account.unchecked) == (0, {})
+        started.send_signal(signal.SIGTERM)
+        assert started.wait(timeout=60) == 0

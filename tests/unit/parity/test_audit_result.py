@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -23,6 +24,7 @@ from lockstep.parity.audit_result import (
 from lockstep.parity.audit_words import MEANINGS, verdict
 from lockstep.parity.causes import Cause
 from lockstep.parity.errors import AuditError
+from lockstep.parity.sql.result import SqlCheck, SqlExample
 from lockstep.parity.stale_budget import StaleBudgetError, max_stale_share
 
 AT = datetime(2018, 5, 12, tzinfo=UTC)
@@ -128,8 +130,14 @@ def test_what_may_not_be_released(found: dict[str, int], share: float | None, to
 
 
 def test_what_sql_says_otherwise_is_refused() -> None:
-    told = result(counted(MATCH=5), sql={"mismatches": 2}).refusal()
-    assert told == "2 values are not what SQL says of the raw events"
+    example = SqlExample("r1", "2018-05-01T00:00:00+00:00", "v", "f", 1, 2)
+    check = SqlCheck(5, 50, {"v__f": 2}, {"w: it is no table of windows": 5}, (example,))
+    told = result(counted(MATCH=5), sql=check)
+    assert told.refusal() == "2 values are not what SQL says of the raw events"
+    assert AuditResult.from_json(json.loads(json.dumps(told.as_json()))) == told
+    page = audit_page(told, None)
+    assert "50 values of 5 vectors, 2 of them differ" in page
+    assert "it is no table of windows" in page
 
 
 def test_the_least_budget_of_the_services_counts() -> None:
