@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -151,7 +150,7 @@ def bodies(rows: pl.DataFrame, t: datetime) -> list[dict[str, Any]]:
 def watched(project: Project, folder: Path) -> Iterator[Watched]:
     """A copy of the project's lake and definitions, with its models and a Redis of its own."""
     own = make_project(folder)
-    shutil.copytree(project.settings.lake, own.lake)
+    project.copy_lake(own)
     apply_definitions(own)
     with embedded_redis() as url:
         yield Watched(own.model_copy(update={"mlflow_uri": project.settings.tracking_uri}), url)

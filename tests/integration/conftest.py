@@ -33,19 +33,19 @@ if TYPE_CHECKING:
 def project(tmp_path_factory: pytest.TempPathFactory) -> Project:
     """Generated, ingested, built, applied and trained; nothing is materialised.
 
-    Every test shares it: read only.
+    Every test shares it, and may serve it: a test of logs or of the ledger copies its lake.
     """
     settings = make_project(tmp_path_factory.mktemp("project"))
     fill_lake(settings)
     apply_definitions(settings)
-    return Project(settings, train_small(settings))
+    return Project.trained(settings)
 
 
 @pytest.fixture
 def untrained(project: Project, tmp_path: Path) -> Settings:
     """The project as it was before training."""
     settings = make_project(tmp_path / "untrained")
-    shutil.copytree(project.settings.lake, settings.lake)
+    project.copy_lake(settings)
     apply_definitions(settings)
     return settings
 
@@ -96,7 +96,7 @@ def real_transactions(handbook: Path) -> pl.DataFrame:
 def trained_twice(project: Project, tmp_path_factory: pytest.TempPathFactory) -> Settings:
     """Version 1 of twenty trees and version 2 of three."""
     settings = make_project(tmp_path_factory.mktemp("twice"))
-    shutil.copytree(project.settings.lake, settings.lake)
+    project.copy_lake(settings)
     store = apply_definitions(settings)
     train_small(settings)
     few = TrainingOptions(parameters=FitParameters(iterations=3))

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import shutil
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import polars as pl
 import pytest
@@ -32,6 +34,18 @@ class Project:
 
     settings: Settings
     training: TrainingResult
+    untouched: Path
+
+    @classmethod
+    def trained(cls, settings: Settings) -> Project:
+        """Trains, and keeps the lake as it is then: what tests serve leaves logs in it."""
+        training = train_small(settings)
+        untouched = settings.project_dir / "untouched"
+        return cls(settings, training, Path(shutil.copytree(settings.lake, untouched)))
+
+    def copy_lake(self, settings: Settings) -> None:
+        """Gives another project the lake of this one, as it was when it was trained."""
+        shutil.copytree(self.untouched, settings.lake)
 
     @property
     def transactions(self) -> pl.DataFrame:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import urllib.request
-from datetime import UTC, datetime
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -19,10 +20,17 @@ from lockstep.lake.lake import Lake
 from lockstep.monitoring.collect import Watched, WatchedUseCase, collect
 from lockstep.monitoring.exporter import LastLook, exporting
 from lockstep.monitoring.gauges import Gauges
+from lockstep.parity.audit_result import AuditedService, AuditResult, write_audit, write_look
+from lockstep.parity.causes import Cause
+from lockstep.parity.drift.limits import DriftLimits
+from lockstep.parity.drift.profile import Profile
+from lockstep.parity.drift.result import Drift, DriftResult, write_drift
+from lockstep.parity.sql.result import SqlCheck
 from lockstep.settings import Settings
 
 END = T0 + 72 * HOUR
 NOW = datetime(2018, 5, 1, tzinfo=UTC)
+LIMITS = DriftLimits.of_tags("v", {})
 Samples = dict[tuple[str, ...], float]
 
 
@@ -101,6 +109,63 @@ def test_everything_that_is_known_is_shown(materialized: Settings) -> None:
     assert rows == {outcome: 2 * count for outcome, count in _RECEIPT.items()}
     # What was never built is in nobody's use.
     assert not any("customer_daily" in key for key in found)
+
+
+def test_the_last_audit_is_shown_with_what_it_refuses(materialized: Settings) -> None:
+    assert not any(key[0].startswith("lockstep_parity") for key in look(materialized))
+    causes = {Cause.MATCH.value: 8, Cause.LATE_EVENT.value: 2}
+    service = AuditedService("fraud_v1", 10, causes, {}, {}, {}, ())
+    told = AuditResult("fraud", "the log", NOW, None, None, (service,), {"why": 3}, (), 1.0)
+    write_audit(Lake.at(materialized.lake), told)
+    write_look(Lake.at(materialized.lake), told)
+    found = look(materialized)
+    vectors = {key[1]: v for key, v in found.items() if key[0] == "lockstep_parity_vectors"}
+    assert vectors == dict.fromkeys(Cause, 0) | causes
+    live = {key[1]: v for key, v in found.items() if key[0] == "lockstep_parity_live_vectors"}
+    assert live == vectors
+    assert found["lockstep_parity_live_unchecked", "fraud"] == 3
+    assert found["lockstep_parity_live_timestamp_seconds", "fraud"] == NOW.timestamp()
+    assert found["lockstep_parity_unchecked", "fraud"] == 3
+    assert found["lockstep_parity_stale_share", "fraud"] == 0.2
+    assert found["lockstep_parity_audited_timestamp_seconds", "fraud"] == NOW.timestamp()
+    for share, refused in ((None, 0), (0.2, 0), (0.1, 1)):
+        use_case = WatchedUseCase("fraud", feature_views("fraud"), WINDOW_SPECS, share)
+        shown = look(materialized, use_cases=[use_case])
+        assert shown["lockstep_parity_refused", "fraud"] == refused
+    later = replace(told, at=NOW + timedelta(seconds=1), sql=SqlCheck(10, 50, {"v__f": 2}))
+    write_audit(Lake.at(materialized.lake), later)
+    found = look(materialized)
+    for name, value in (("sql_values", 50), ("sql_mismatches", 2), ("refused", 1)):
+        assert found[f"lockstep_parity_{name}", "fraud"] == value
+
+
+def test_the_last_look_for_drift_is_shown(materialized: Settings) -> None:
+    before = Profile.of(range(1_000))
+    moved = Drift("f", "v", before, Profile.of([5_000.0] * 600, before.edges), LIMITS, {})
+    few = Drift("g", "v", before, Profile.of([float("nan")] * 10, before.edges), LIMITS, {})
+    told = DriftResult("fraud", "s", 1, NOW, NOW, NOW, (moved, few), 600, 600, (10, 5), 0.0, None)
+    assert not any(key[0].startswith("lockstep_drift") for key in look(materialized))
+    write_drift(Lake.at(materialized.lake), told)
+    found = look(materialized)
+    for one in (moved, few):
+        assert found["lockstep_drift_psi", one.name, "fraud"] == one.psi
+        assert found["lockstep_drift_ks", one.name, "fraud"] == one.ks
+    # All lie beyond the last edge, above which a fiftieth was.
+    assert found["lockstep_drift_ks", "f", "fraud"] == 0.98
+    assert found["lockstep_drift_null_share", "g", "fraud"] == 1
+    assert found["lockstep_drift_exceeded", "fraud"] == 1
+    assert found["lockstep_drift_unjudged", "fraud"] == 1
+    assert found["lockstep_drift_volume", "fraud"] == 0.5
+    assert found["lockstep_drift_timestamp_seconds", "fraud"] == NOW.timestamp()
+
+
+def test_an_audit_that_is_damaged_keeps_nothing_else_from_being_shown(
+    materialized: Settings,
+) -> None:
+    Lake.at(materialized.lake).write_bytes("_parity/audits/fraud/x.json", b"{}")
+    found = look(materialized)
+    assert found["lockstep_up", "lake"] == 1
+    assert ("lockstep_up", "audits") not in found
 
 
 def test_a_store_that_was_emptied_says_nothing_of_its_views(

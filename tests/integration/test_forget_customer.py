@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date, timedelta
@@ -64,7 +63,7 @@ class Erased:
 def erased(project: Project, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Erased]:
     """Everything that can hold the customer does, then the customer is forgotten."""
     settings = make_project(tmp_path_factory.mktemp("erased"))
-    shutil.copytree(project.settings.lake, settings.lake)
+    project.copy_lake(settings)
     raw = project.settings.project_dir / "raw.parquet"
     apply_definitions(settings)
     train_small(settings)

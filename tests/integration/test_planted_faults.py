@@ -347,3 +347,32 @@ def test_a_null_that_became_a_default(system: Watched, rows: pl.DataFrame) -> No
     result = system.auditing().of_store(system.url, "fraud_v1", entities, ANSWERED)
     same = rows.filter(pl.col("terminal_id") == rows["terminal_id"][place]).height
     assert found(result) == {Cause.NULL_POLICY: same}
+
+
+def test_a_fault_of_the_build_is_in_both_stores_and_shows_in_sql(
+    project: Project, tmp_path: Path, rows: pl.DataFrame
+) -> None:
+    """Both stores are filled from one table: they agree, and both are wrong."""
+    total = "customer_amount_cents_sum_30d"
+    customer = rows["customer_id"][0]
+    with watched(project, tmp_path) as system:
+        table = system.lake.table(CUSTOMER_WINDOWS.table)
+        own = pl.col("customer_id") == customer
+        for day in table.days():
+            table.write_day(
+                day,
+                table.read_day(day).with_columns(
+                    pl.when(own).then(pl.col(total) + 1).otherwise(total).alias(total)
+                ),
+            )
+        system.materialize(END)
+        system.serve(bodies(rows, T))
+        result = system.audit()
+        spec = {spec.name: spec.features() for spec in (CUSTOMER_WINDOWS, TERMINAL_WINDOWS)}
+    assert found(result) == {}
+    assert result.sql.differing == {f"{CUSTOMER}__{total}": 1}
+    # Each feature of both views, and the time of the step, for each of the forty.
+    assert result.sql.values == 40 * sum(len(features) + 1 for features in spec.values())
+    assert result.refusal() == "1 values are not what SQL says of the raw events"
+    (example,) = result.sql.examples
+    assert (example.feature, example.joined) == (total, example.sql + 1)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from pathlib import Path
@@ -29,7 +28,7 @@ from training.errors import PromotionError
 @pytest.fixture(scope="module")
 def trained_twice(project: Project, tmp_path_factory: pytest.TempPathFactory) -> Settings:
     settings = make_project(tmp_path_factory.mktemp("twice"))
-    shutil.copytree(project.settings.lake, settings.lake)
+    project.copy_lake(settings)
     apply_definitions(settings)
     assert [train_small(settings).registered.is_champion for _ in range(2)] == [True, False]
     return settings

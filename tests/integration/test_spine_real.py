@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +12,7 @@ import pytest
 from feast_project import make_project
 from redis import Redis
 
+from feature_repo.store import open_feature_store
 from feature_repo.windows.fraud import CUSTOMER_WINDOWS, TERMINAL_WINDOWS
 from lockstep.cli.demo_parts.api import Api, serving
 from lockstep.cli.demo_parts.commands import feast, lockstep
@@ -20,6 +21,10 @@ from lockstep.cli.demo_parts.requests import bodies, events_after
 from lockstep.contract.fraud import SCORED_EVENTS
 from lockstep.lake.lake import Lake
 from lockstep.parity.compare import recompute_at
+from lockstep.parity.drift.limits import DriftLimits
+from lockstep.parity.drift.profile import Profile
+from lockstep.parity.drift.registered import registered_version
+from lockstep.parity.drift.result import Drift
 from lockstep.settings import Settings
 from lockstep.stores.embedded_redis import embedded_redis
 
@@ -27,6 +32,7 @@ pytestmark = [pytest.mark.realdata, pytest.mark.timeout(600)]
 
 CUT = datetime(2018, 8, 8, tzinfo=UTC)
 REQUESTED = 700
+LIMITS = DriftLimits.of_tags("fraud_v1", {})
 
 
 @pytest.fixture(scope="module")
@@ -130,3 +136,45 @@ def test_an_unknown_customer_scores_and_says_so(api: Api, transactions: pl.DataF
     windows = {n: f for n, f in answer["features"].items() if n.startswith("customer_")}
     assert {f["status"] for f in windows.values()} == {"NOT_FOUND"}
     assert {f["value"] for f in windows.values()} == {None}
+
+
+def test_a_later_week_has_not_drifted_and_what_is_planted_in_it_is_named(
+    settings: Settings,
+) -> None:
+    """Beside the profile that the model was registered with."""
+    reference = registered_version(settings.tracking_uri, "fraud", None).reference
+    store, t = open_feature_store(settings), pl.col("event_timestamp")
+    service = store.get_feature_service("fraud_v1")
+    rows = Lake.at(settings.lake).table(SCORED_EVENTS.table).scan()
+    asked = rows.filter(t >= CUT, t < CUT + timedelta(days=7)).select(
+        "customer_id",
+        "terminal_id",
+        "amount_cents",
+        t,
+        t.dt.timestamp().alias("transaction_time_us"),
+    )
+    week = asked.collect()
+    assert week.height > 60_000
+
+    def drifts(entities: pl.DataFrame, nulled: str = "") -> list[Drift]:
+        joined = pl.DataFrame(
+            store.get_historical_features(entities.to_arrow(), service).to_arrow()
+        )
+        given = {
+            name: joined[name].cast(pl.Float64).fill_null(float("nan")).to_numpy() * scale
+            for name in reference.features
+            for scale in [float("nan") if name == nulled else 1.0]
+        }
+        return [
+            Drift(name, "", known, Profile.of(given[name], known.edges), LIMITS, {})
+            for name, known in reference.features.items()
+        ]
+
+    usual = drifts(week)
+    assert max(drift.psi for drift in usual) < 0.1
+    assert [drift.name for drift in usual if drift.exceeded] == []
+    dear = drifts(week.with_columns(pl.col("amount_cents") * 2))
+    amounts = {"tx_amount_cents", "tx_amount_to_mean_30d"}
+    assert {drift.name for drift in dear if drift.exceeded} == amounts
+    (gone,) = [d for d in drifts(week, "terminal_fraud_sum_7d") if d.exceeded]
+    assert (gone.name, gone.now.null_share) == ("terminal_fraud_sum_7d", 1.0)
