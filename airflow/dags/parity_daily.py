@@ -3,13 +3,16 @@
 Days are caught up on, in any order. `validate` is tried until the tables reach the end of the day:
 before that the join is not exact. An audit that refuses fails; one that could not check all that
 it was asked for is exit code 3, and skipped, with what is missing in its log.
+
+Drift is looked for over the last seven days of the log. What has drifted is exit code 1 and too few
+rows 3; both are skipped, since the look was made: the exporter shows what it found.
 """
 
 from airflow.sdk import DAG, CronDataIntervalTimetable, TaskGroup, chain
 from jinja2 import StrictUndefined
 from lockstep_schedules.command import command
 from lockstep_schedules.deadline import done_within
-from lockstep_schedules.interval import DAY, END
+from lockstep_schedules.interval import DAY, END, WEEK_BEFORE
 from lockstep_schedules.settings import first_instant, use_cases
 
 with DAG(
@@ -37,4 +40,10 @@ with DAG(
                     minutes=60,
                     skip_on_exit_code=3,
                 ),
+            )
+            command(
+                *("drift", name, "--since", WEEK_BEFORE, "--until", DAY),
+                pool="lockstep_lake",
+                minutes=30,
+                skip_on_exit_code=[1, 3],
             )

@@ -31,7 +31,7 @@ def command(
     pool: str,
     minutes: int,
     task_id: str | None = None,
-    skip_on_exit_code: int | None = None,
+    skip_on_exit_code: int | list[int] | None = None,
     on_spark: bool = False,
     waits: bool = False,
 ) -> BaseOperator:

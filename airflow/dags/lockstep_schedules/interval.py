@@ -7,6 +7,7 @@ from lockstep_schedules.settings import required, whole_number
 START = "{{ data_interval_start.isoformat() }}"
 END = "{{ data_interval_end.isoformat() }}"
 DAY = "{{ data_interval_start | ds }}"
+WEEK_BEFORE = "{{ data_interval_start.subtract(days=6) | ds }}"
 END_DAY = "{{ data_interval_end | ds }}"
 
 

@@ -82,6 +82,7 @@ SCORE = [
 PARITY = [
     "lockstep validate fraud --end 2026-03-01T00:00:00Z",
     "lockstep audit fraud --since 2026-02-28 --until 2026-02-28",
+    "lockstep drift fraud --since 2026-02-22 --until 2026-02-28",
 ]
 TRAIN = [
     "lockstep validate fraud --end 2026-03-02T00:00:00Z",
@@ -155,6 +156,12 @@ def test_an_audit_that_could_not_check_all_is_no_failure(
     schedule: Schedule, code: int, ended: int
 ) -> None:
     assert schedule.run("parity-daily", utc(2026, 3, 1, 2), codes=f"audit={code}") == PARITY
+    assert schedule.ended.returncode == ended
+
+
+@pytest.mark.parametrize(("code", "ended"), [(0, 0), (1, 0), (2, 1), (3, 0)])
+def test_a_drift_is_found_and_no_failure(schedule: Schedule, code: int, ended: int) -> None:
+    assert schedule.run("parity-daily", utc(2026, 3, 1, 2), codes=f"drift={code}") == PARITY
     assert schedule.ended.returncode == ended
 
 

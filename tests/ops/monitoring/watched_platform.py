@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.client
 import json
+import os
 import re
 import subprocess
 import threading
@@ -31,6 +32,7 @@ from programs import program
 from serving_client import END, GOOD, PREDICT
 
 from lockstep.cli.demo_parts.api import Api, serving
+from lockstep.lake.lake import Lake
 from lockstep.stores.embedded_redis import embedded_redis
 
 _BODY = GOOD | {"event_timestamp": END.isoformat()}
@@ -79,6 +81,7 @@ def watched_platform(folder: Path) -> Iterator[Watched]:
             environment.setenv("REDIS_URL", redis_url)
             exporter = stack.enter_context(_exporter(folder / "exporter.log"))
             api = stack.enter_context(serving(folder / "serve.log"))
+            own = dict(os.environ)
         api.wait_until_ready()
         held = Secrets.made(folder / "secrets")
         held.add("metrics_api_key", api.key)
@@ -96,6 +99,7 @@ def watched_platform(folder: Path) -> Iterator[Watched]:
         server = stack.enter_context(prometheus(folder, held, targets, *jobs))
         ended = threading.Event()
         stack.enter_context(client_threads([lambda: _ask(api, ended)], ended))
+        _audit(Lake.at(settings.lake), own)
         yield Watched(server, told, api, exporter)
 
 
@@ -122,6 +126,21 @@ def _exporter(log: Path) -> Iterator[int]:
     finally:
         process.terminate()
         process.wait(timeout=30)
+
+
+def _audit(lake: Lake, environment: dict[str, str]) -> None:
+    """Audits what was logged so far, looks for drift in it, and watches it for a look."""
+    wait_until(lambda: lake.list("fraud/predictions/"))
+    command = [str(program("lockstep")), "audit", "fraud"]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True)
+    # Some of it may not be in the log yet.
+    assert done.returncode in (0, 3), done.stdout + done.stderr
+    drift = [str(program("lockstep")), "drift", "fraud"]
+    done = subprocess.run(drift, env=environment, capture_output=True, text=True)
+    assert done.returncode in (1, 3), done.stdout + done.stderr
+    with subprocess.Popen([*command, "--watch"], env=environment) as watch:
+        wait_until(lambda: lake.list("_parity/live/"))
+        watch.terminate()
 
 
 def _ask(api: Api, ended: threading.Event) -> None:

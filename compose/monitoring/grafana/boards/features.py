@@ -59,6 +59,111 @@ FEATURES = Board(
             ],
         ),
         Row(
+            "Is it what training would have seen?",
+            [
+                Panel(
+                    "Vectors of the last audit that differ, by cause",
+                    "Late, expired or not yet materialised: the store was behind. Others: faults.",
+                    "short",
+                    {
+                        "{{use_case}} {{cause}}": "max by (use_case, cause) "
+                        '(lockstep_parity_vectors{use_case=~"$use_case", cause!="match"})',
+                        "{{use_case}} not checked": "max by (use_case) "
+                        '(lockstep_parity_unchecked{use_case=~"$use_case"})',
+                    },
+                ),
+                Panel(
+                    "Share of the compared vectors that were stale",
+                    "Right by the ledger, and behind the lake.",
+                    "percentunit",
+                    {
+                        "{{use_case}}": "max by (use_case) "
+                        '(lockstep_parity_stale_share{use_case=~"$use_case"})'
+                    },
+                ),
+                Panel(
+                    "Vectors of the last minutes, by cause",
+                    "Where `lockstep audit --watch` runs: a sample of what is served now.",
+                    "short",
+                    {
+                        "{{use_case}} {{cause}}": "max by (use_case, cause) "
+                        '(lockstep_parity_live_vectors{use_case=~"$use_case"})',
+                        "{{use_case}} not yet compared": "max by (use_case) "
+                        '(lockstep_parity_live_unchecked{use_case=~"$use_case"})',
+                    },
+                ),
+                Panel(
+                    "Values looked up in SQL over raw events",
+                    "By the last audit; none may be otherwise there.",
+                    "short",
+                    {
+                        "{{use_case}} looked up": "max by (use_case) "
+                        '(lockstep_parity_sql_values{use_case=~"$use_case"})',
+                        "{{use_case}} otherwise": "max by (use_case) "
+                        '(lockstep_parity_sql_mismatches{use_case=~"$use_case"})',
+                    },
+                ),
+                Panel(
+                    "Time since the last audit and look",
+                    "An audit is alerted on from two days on, a watch from five minutes on.",
+                    "s",
+                    {
+                        "{{use_case}} audit": "time() - max by (use_case) "
+                        '(lockstep_parity_audited_timestamp_seconds{use_case=~"$use_case"})',
+                        "{{use_case}} watch": "time() - max by (use_case) "
+                        '(lockstep_parity_live_timestamp_seconds{use_case=~"$use_case"})',
+                    },
+                ),
+            ],
+        ),
+        Row(
+            "Is what is served still like the training?",
+            [
+                Panel(
+                    "Population stability index",
+                    "By the last look; limits are declared with the views, 0.25 where none is.",
+                    "short",
+                    {
+                        "{{use_case}} {{feature}}": "max by (use_case, feature) "
+                        '(lockstep_drift_psi{use_case=~"$use_case"})',
+                        "{{use_case}} over a limit": "max by (use_case) "
+                        '(lockstep_drift_exceeded{use_case=~"$use_case"})',
+                        "{{use_case}} not judged": "max by (use_case) "
+                        '(lockstep_drift_unjudged{use_case=~"$use_case"})',
+                    },
+                ),
+                Panel(
+                    "Kolmogorov-Smirnov distance, and nulls",
+                    "Of the distribution functions; the share of served rows that are null.",
+                    "percentunit",
+                    {
+                        "{{use_case}} {{feature}}": "max by (use_case, feature) "
+                        '(lockstep_drift_ks{use_case=~"$use_case"})',
+                        "{{use_case}} {{feature}} null": "max by (use_case, feature) "
+                        '(lockstep_drift_null_share{use_case=~"$use_case"})',
+                    },
+                ),
+                Panel(
+                    "Rows a day, of those at training",
+                    "1 is as many as there were when the model was trained.",
+                    "percentunit",
+                    {
+                        "{{use_case}}": "max by (use_case) "
+                        '(lockstep_drift_volume{use_case=~"$use_case"})'
+                    },
+                ),
+                Panel(
+                    "Time since drift was looked for",
+                    "From two days on it is alerted on.",
+                    "s",
+                    {
+                        "{{use_case}}": "time() - max by (use_case) "
+                        '(lockstep_drift_timestamp_seconds{use_case=~"$use_case"})'
+                    },
+                ),
+            ],
+        ),
+        Row(
             "Did the materialisation run?",
             [
                 Panel(
