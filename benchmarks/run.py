@@ -40,6 +40,8 @@ NAMES = (
     "predict_batch_1000",
     "feature_log_overhead",
     "ready",
+    "audit_1m",
+    "ledger_overhead",
     "demo",
 )
 

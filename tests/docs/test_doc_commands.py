@@ -63,6 +63,14 @@ RUN_ELSEWHERE = {
         "integration/test_audit_command.py",
         ['["audit", "fraud", *arguments]', 'run("--html"'],
     ),
+    "lockstep audit fraud --online 1000": (
+        "integration/test_audit_command.py",
+        ['["audit", "fraud", *arguments]', 'run("--online", '],
+    ),
+    "lockstep drift fraud --html drift.html": (
+        "integration/test_drift_command.py",
+        ['["drift", "fraud", *arguments]', 'run("--html"'],
+    ),
     "feast ui --host 127.0.0.1 --port 8888": (
         "integration/test_feast_ui.py",
         ['"ui", "--host", "127.0.0.1", "--port"'],
