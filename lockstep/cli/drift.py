@@ -69,7 +69,7 @@ def drift(
         typer.echo(f"{html} shows it")
     typer.echo(f"the receipt is {lake.address(key)}")
     typer.secho(drift_verdict(result), bold=True)
-    if result.exceeded or result.is_stale:
+    if result.has_drifted:
         raise typer.Exit(_DRIFTED)
     if result.unjudged:
         raise typer.Exit(_UNJUDGED)

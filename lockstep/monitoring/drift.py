@@ -13,7 +13,8 @@ def add_drift(gauges: Gauges, result: DriftResult) -> None:
         gauges.add("lockstep_drift_psi", name, drift.name, value=drift.psi)
         gauges.add("lockstep_drift_ks", name, drift.name, value=drift.ks)
         gauges.add("lockstep_drift_null_share", name, drift.name, value=drift.now.null_share)
-    gauges.add("lockstep_drift_exceeded", name, value=len(result.exceeded) + result.is_stale)
+    reached = len(result.exceeded) + result.is_stale + result.is_other_volume
+    gauges.add("lockstep_drift_exceeded", name, value=reached)
     gauges.add("lockstep_drift_unjudged", name, value=len(result.unjudged))
     then, now = result.rows_a_day
     gauges.add("lockstep_drift_volume", name, value=now / then)

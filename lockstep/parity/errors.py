@@ -77,6 +77,14 @@ class DriftError(LockstepError):
         )
 
     @classmethod
+    def wrong_volume(cls, service: str, got: str) -> DriftError:
+        return cls(
+            f"the tag drift_volume of {service!r} is {got[:40]!r}, expected a number above 1: "
+            "how many times more, or fewer, rows a day may come",
+            next_step="mend the tags of the service",
+        )
+
+    @classmethod
     def no_reference(cls, name: str, version: int) -> DriftError:
         return cls(
             f"version {version} of the model {name!r} was registered without a reference profile",

@@ -25,8 +25,8 @@ _INSTANTS = ("started", "finished", "asked_start", "asked_end", "covered_end", "
 _BEGUN = ".begun.json"
 _T = TypeVar("_T", "LedgerRow", "Beginning", "ChangeRow")
 _DONE = "Z.json"
-ChangeKind = Literal["deletion", "correction"]
-_CHANGES: tuple[ChangeKind, ...] = ("deletion", "correction")
+ChangeKind = Literal["deletion", "correction", "view-deletion"]
+_CHANGES: tuple[ChangeKind, ...] = ("deletion", "correction", "view-deletion")
 
 
 @dataclass(frozen=True)
@@ -88,8 +88,9 @@ class ChangeRow:
     """Rows of one view that were changed in the online store otherwise than by materialising.
 
     While `finished` is None it is about to begin. `rows` keys were deleted, or had a value that
-    was corrected; `content` is a hash of what they were told by. `definition` is as in
-    `LedgerRow`. Instants are aware, UTC.
+    was corrected; `content` is a hash of what they were told by. A view's deletion takes all of
+    its rows, counts them at its end and has no `content`. `definition` is as in `LedgerRow`.
+    Instants are aware, UTC.
     """
 
     project: str

@@ -31,7 +31,7 @@ from lockstep.stores.feast_reads import FeastRead, OnlineQuery, OnlineRead, stor
 from lockstep.stores.feast_response import FeastResponse, answered, asked
 from lockstep.stores.locations import redis_url
 from lockstep.stores.online_connections import OnlineConnections
-from lockstep.stores.online_deletes import delete_view
+from lockstep.stores.online_deletes import begin_deletion, delete_view, end_deletion
 from lockstep.stores.online_rows import FeastRow
 from lockstep.stores.online_writes import WriteCount
 from lockstep.stores.redis_address import Part
@@ -186,18 +186,24 @@ class LockstepOnlineStore(OnlineStore):  # type: ignore[misc]  # Feast ships no 
     ) -> None:
         """Deletes this project's rows of `tables`, and nothing else.
 
+        Of a view that was ever materialised the ledger gets a record, before and after.
+
         Raises:
             StoreUnavailableError: Redis does not answer.
+            SourceError: the ledger's lake does not; of this view and the next nothing is deleted.
         """
         for table in tables:
+            begun = begin_deletion(config, table, self._clock)
             with self._servers(config) as servers:
-                delete_view(
+                rows = delete_view(
                     servers,
                     config.project,
                     stored_name(config, table),
                     join_keys=table.join_keys,
                     features=[feature.name for feature in table.features],
                 )
+            if begun is not None:
+                end_deletion(config, begun, rows, self._clock)
 
     def advance_horizon(
         self,

@@ -4,8 +4,16 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 
+from feast import FeatureView, RepoConfig
+
+from lockstep.contract.clock import Clock
 from lockstep.stores.feast_layout import feature_field, key_prefix
+from lockstep.stores.lake_errors import lake_errors
+from lockstep.stores.ledger import ChangeRow, append, ledger_folder
+from lockstep.stores.locations import lake_of
+from lockstep.stores.materialization import layout_of
 from lockstep.stores.redis_layout import (
     KeyParts,
     created_field,
@@ -23,11 +31,12 @@ _BATCH = 1000
 
 # A hash in which no view has a row is removed with what older definitions left in it.
 _DELETE_ROW = """
-redis.call('HDEL', KEYS[1], unpack(ARGV))
+local gone = math.min(1, redis.call('HDEL', KEYS[1], unpack(ARGV)))
 for _, field in ipairs(redis.call('HKEYS', KEYS[1])) do
-  if string.sub(field, 1, 4) == '_ts:' then return 0 end
+  if string.sub(field, 1, 4) == '_ts:' then return gone end
 end
-return redis.call('DEL', KEYS[1])
+redis.call('DEL', KEYS[1])
+return gone
 """
 
 
@@ -38,8 +47,8 @@ def delete_view(
     *,
     join_keys: Sequence[str],
     features: Sequence[str],
-) -> None:
-    """Removes a view's own keys and its fields from every hash of the project.
+) -> int:
+    """Removes a view's own keys and its fields from every hash of the project; of how many.
 
     Views with the same join keys keep theirs. Walks the keys that begin with these join
     keys, so it is for definitions that go away, not for rows.
@@ -53,9 +62,43 @@ def delete_view(
     fields += [feature_field(view, feature) for feature in features]
     wanted = KeyParts(tuple(sorted(join_keys)), project)
     pattern = _literal(key_prefix(join_keys)) + b"*"
+    removed = 0
     for found in servers.scan(pattern, count=_BATCH):
         keys = [key for key in found if KeyParts.of(key) == wanted]
-        servers.ask(keys, [packed("EVAL", _DELETE_ROW, 1, key, *fields) for key in keys])
+        replies = servers.ask(keys, [packed("EVAL", _DELETE_ROW, 1, key, *fields) for key in keys])
+        removed += sum(replies)
+    return removed
+
+
+def begin_deletion(config: RepoConfig, view: FeatureView, clock: Clock) -> ChangeRow | None:
+    """Puts on record that a view is about to be deleted; None where the ledger does not know it.
+
+    Raises:
+        SourceError: the lake cannot be reached, or written to.
+    """
+    with lake_errors():
+        lake = lake_of(config)
+        if not lake.list(ledger_folder(config.project, view.name)):
+            return None
+        row = ChangeRow(
+            project=config.project,
+            view=view.name,
+            kind="view-deletion",
+            definition=layout_of(view),
+            started=clock.now(),
+        )
+        append(lake, row)
+    return row
+
+
+def end_deletion(config: RepoConfig, begun: ChangeRow, rows: int, clock: Clock) -> None:
+    """Puts on record that it is deleted, and from how many keys.
+
+    Raises:
+        SourceError: as `begin_deletion`.
+    """
+    with lake_errors():
+        append(lake_of(config), replace(begun, finished=clock.now(), rows=rows))
 
 
 def _literal(prefix: bytes) -> bytes:

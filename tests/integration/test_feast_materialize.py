@@ -29,6 +29,8 @@ from lockstep.contract.clock import FixedClock
 from lockstep.lake.lake import Lake
 from lockstep.settings import Settings
 from lockstep.stores.errors import MaterializeError, SourceError, StoreUnavailableError
+from lockstep.stores.ledger import changes_of, ledger_folder
+from lockstep.stores.online import LockstepOnlineStore
 
 pytestmark = pytest.mark.usefixtures("redis_environment")
 
@@ -179,3 +181,30 @@ def test_redis_that_is_down_leaves_the_watermark(
     with pytest.raises(StoreUnavailableError, match="lockstep redis start"):
         store.materialize(T0, T0 + HOUR)
     assert watermark(store) is None
+
+
+def test_a_deleted_view_is_on_record_with_the_keys_it_had(
+    fraud: FeatureStore, handwritten: Settings
+) -> None:
+    fraud.materialize(T0, T0 + 60 * HOUR, feature_views=["customer_windows"])
+    lake = Lake.at(handwritten.lake)
+    fraud.teardown()
+    (change,) = changes_of(lake, "lockstep", "customer_windows")
+    assert change.finished is not None
+    assert change.kind == "view-deletion"
+    assert change.rows == len({step.key for step in STEPS})
+    assert change.started <= change.finished
+    # What was never materialised has no record: it had nothing.
+    assert lake.list(ledger_folder("lockstep", "terminal_windows")) == []
+
+
+def test_a_deletion_that_broke_off_is_on_record_as_begun(
+    fraud: FeatureStore, handwritten: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fraud.materialize(T0, T0 + 60 * HOUR, feature_views=["customer_windows"])
+    monkeypatch.setenv("REDIS_URL", "redis://127.0.0.1:1/0")
+    view = fraud.get_feature_view("customer_windows")
+    with pytest.raises(StoreUnavailableError):
+        LockstepOnlineStore().teardown(fraud.config, [view], [])
+    (change,) = changes_of(Lake.at(handwritten.lake), "lockstep", "customer_windows")
+    assert (change.kind, change.finished) == ("view-deletion", None)

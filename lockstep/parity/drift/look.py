@@ -13,7 +13,7 @@ from lockstep.contract.clock import Clock
 from lockstep.contract.served_log import FEATURES_REQUEST_ID, LOGGED_AT, REQUEST_ID
 from lockstep.contract.status import FeatureStatus
 from lockstep.lake.lake import Lake
-from lockstep.parity.drift.limits import DriftLimits
+from lockstep.parity.drift.limits import DriftLimits, volume_limit
 from lockstep.parity.drift.profile import Profile
 from lockstep.parity.drift.reference import Reference
 from lockstep.parity.drift.result import SCORE, Drift, DriftResult
@@ -92,6 +92,7 @@ def look_for_drift(
         rows_a_day=(reference.rows_a_day, _rate(answered.height, begun, ended)),
         stale_share=_share(drawn, _OLD),
         max_stale_share=budget,
+        max_volume=volume_limit(views.service.name, views.service.tags),
     )
 
 

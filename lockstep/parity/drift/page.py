@@ -33,6 +33,12 @@ def drift_verdict(result: DriftResult) -> str:
             f"{result.stale_share:.2%} of the rows had a stale value, and "
             f"{result.max_stale_share:.2%} may have"
         )
+    if result.is_other_volume:
+        then, now = result.rows_a_day
+        told.append(
+            f"{now:,.0f} rows a day, and {then:,.0f} at training: more than {result.max_volume:g} "
+            f"times {'more' if now > then else 'fewer'}"
+        )
     if unjudged := result.unjudged:
         told.append(f"{len(unjudged)} not judged: fewer than {LEAST_ROWS} rows")
     return "; ".join(told) or f"none of {len(result.drifts)} has drifted"
@@ -43,7 +49,7 @@ def drift_page(result: DriftResult) -> str:
     drawn = sorted(result.drifts, key=lambda drift: drift.psi)
     far = [drift for drift in reversed(drawn) if drift.is_judged][:_MOST_PLOTS]
     parts = [
-        verdict_line(drift_verdict(result), is_refused=bool(result.exceeded or result.is_stale)),
+        verdict_line(drift_verdict(result), is_refused=result.has_drifted),
         f"<p>{escape(_scope(result))}</p>",
         html_plot(
             "Population stability index, the largest",

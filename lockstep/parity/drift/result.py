@@ -76,7 +76,8 @@ class DriftResult:
 
     `rows` were logged from `first` to `last`; `looked_at` of them were drawn. `rows_a_day` are
     those at training and now. `stale_share` is that of rows with a value that was STALE or
-    EXPIRED, of which `max_stale_share` may be, where it is declared.
+    EXPIRED, of which `max_stale_share` may be, and `max_volume` how many times more or fewer rows
+    a day may come, where they are declared.
     """
 
     use_case: str
@@ -91,6 +92,7 @@ class DriftResult:
     rows_a_day: tuple[float, float]
     stale_share: float
     max_stale_share: float | None
+    max_volume: float | None = None
 
     @property
     def exceeded(self) -> list[Drift]:
@@ -101,6 +103,19 @@ class DriftResult:
     def is_stale(self) -> bool:
         """Whether more is stale than may be."""
         return self.max_stale_share is not None and self.stale_share > self.max_stale_share
+
+    @property
+    def is_other_volume(self) -> bool:
+        """Whether more, or fewer, rows a day come than may."""
+        then, now = self.rows_a_day
+        if self.max_volume is None:
+            return False
+        return now > then * self.max_volume or now < then / self.max_volume
+
+    @property
+    def has_drifted(self) -> bool:
+        """Whether any limit is reached."""
+        return bool(self.exceeded) or self.is_stale or self.is_other_volume
 
     @property
     def unjudged(self) -> list[Drift]:

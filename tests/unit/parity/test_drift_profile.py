@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import UTC, datetime
 
 import numpy as np
 import pytest
@@ -12,10 +13,11 @@ from numpy.typing import NDArray
 
 from feature_repo.definitions.fraud import fraud_v1, transaction_features
 from feature_repo.discovery import feature_views
-from lockstep.parity.drift.limits import DriftLimits
+from lockstep.parity.drift.limits import DriftLimits, volume_limit
+from lockstep.parity.drift.page import drift_verdict
 from lockstep.parity.drift.profile import Profile
 from lockstep.parity.drift.reference import Reference
-from lockstep.parity.drift.result import Drift
+from lockstep.parity.drift.result import Drift, DriftResult
 from lockstep.parity.errors import DriftError
 from lockstep.stores.fingerprint import service_fingerprint
 
@@ -126,6 +128,52 @@ def test_a_tag_that_is_no_limit_is_refused(text: str) -> None:
         DriftLimits.of_tags("v", {"drift_ks": text})
 
 
+def looked(rows_a_day: float, tags: dict[str, str]) -> DriftResult:
+    now = datetime(2018, 9, 1, tzinfo=UTC)
+    return DriftResult(
+        use_case="fraud",
+        service="s",
+        version=1,
+        at=now,
+        first=now,
+        last=now,
+        drifts=(),
+        rows=500,
+        looked_at=500,
+        rows_a_day=(300.0, rows_a_day),
+        stale_share=0.0,
+        max_stale_share=None,
+        max_volume=volume_limit("s", tags),
+    )
+
+
+@pytest.mark.parametrize(
+    ("rows_a_day", "told"),
+    [
+        (99.0, "99 rows a day, and 300 at training: more than 3 times fewer"),
+        (100.0, ""),
+        (300.0, ""),
+        (900.0, ""),
+        (901.0, "901 rows a day, and 300 at training: more than 3 times more"),
+    ],
+)
+def test_more_or_fewer_rows_than_the_service_allows_are_a_drift(
+    rows_a_day: float, told: str
+) -> None:
+    found = looked(rows_a_day, {"drift_volume": "3"})
+    assert found.has_drifted == bool(told)
+    assert drift_verdict(found) == (told or "none of 0 has drifted")
+    assert DriftResult.from_json(json.loads(json.dumps(found.as_json()))) == found
+    for unlimited in ({}, {"drift_volume": "off"}):
+        assert not looked(rows_a_day, unlimited).has_drifted
+
+
+@pytest.mark.parametrize("text", ["1", "0.5", "0", "many", "nan"])
+def test_a_volume_that_is_no_factor_is_refused(text: str) -> None:
+    with pytest.raises(DriftError, match="drift_volume"):
+        volume_limit("s", {"drift_volume": text})
+
+
 @given(samples, samples)
 def test_a_reference_is_always_what_was_kept(first: list[float], second: list[float]) -> None:
     features = {"a": Profile.of(first, least_rows=0), "b": Profile.of([])}
@@ -156,6 +204,8 @@ def test_a_limit_is_no_part_of_what_a_feature_means() -> None:
     with pytest.MonkeyPatch.context() as patch:
         limits = {"drift_psi": "0.1", "drift_ks": "off", "drift_nulls": "0.5"}
         patch.setattr(views["customer_windows"], "tags", views["customer_windows"].tags | limits)
+        assert service_fingerprint(service, views.__getitem__) == before
+        patch.setattr(service, "tags", (service.tags or {}) | {"drift_volume": "3"})
         assert service_fingerprint(service, views.__getitem__) == before
         patch.setattr(views["customer_windows"], "tags", {})
         assert service_fingerprint(service, views.__getitem__) != before
