@@ -33,7 +33,7 @@ _TEXTS = {
     "lockstep_drift_psi": "Population stability index of what is served against the training.",
     "lockstep_drift_ks": "Kolmogorov-Smirnov distance of the same.",
     "lockstep_drift_null_share": "Share of the served rows in which a feature is null.",
-    "lockstep_drift_exceeded": "How many numbers have reached a limit; stale rows and the volume are one each.",
+    "lockstep_drift_exceeded": "How many limits are reached, by numbers, stale rows and volume.",
     "lockstep_drift_unjudged": "How many of them had too few rows to be judged.",
     "lockstep_drift_volume": "Rows a day that were served, of those at training.",
     "lockstep_drift_timestamp_seconds": "When drift was looked for last.",
