@@ -17,8 +17,7 @@ from lockstep.contract.model_artefact import CHALLENGER, CHAMPION
 from lockstep.contract.model_registry import model_registry
 from lockstep.contract.registered_model import RegisteredModel, load_model
 from lockstep.lake.lake import Lake
-from lockstep.parity.audit_result import last_audit
-from lockstep.parity.stale_budget import max_stale_share as declared_share
+from lockstep.parity.gate import parity_refusal
 from lockstep.settings import Settings
 from lockstep.windows.spec import EVENT_TIMESTAMP
 from training.dataset import join_features
@@ -118,7 +117,7 @@ def promote(
             other,
             options.rules,
             latency_ms=latency_ms,
-            parity=_parity(settings, store, name, options.max_stale_share),
+            parity=parity_refusal(store, Lake.at(settings.lake), name, options.max_stale_share),
         )
         is_promoted = decision.is_promoted or options.force
         times = rows.get_column(EVENT_TIMESTAMP)
@@ -132,22 +131,6 @@ def promote(
         )
         _record(client, promotion, options)
         return promotion
-
-
-def _parity(
-    settings: Settings, store: FeatureStore, name: str, max_stale_share: float | None
-) -> str | None:
-    """What the last audit of the use case refuses, "" for nothing; None where there was none."""
-    last = last_audit(Lake.at(settings.lake), name)
-    if last is None:
-        return None
-    if max_stale_share is None:
-        served = {service.service for service in last.services}
-        max_stale_share = declared_share(
-            service for service in store.list_feature_services() if service.name in served
-        )
-    refusal = last.refusal(max_stale_share)
-    return refusal and f"{refusal} (audited {last.at:%Y-%m-%d %H:%M} UTC)"
 
 
 def _champion(client: MlflowClient, uri: str, name: str) -> RegisteredModel | None:

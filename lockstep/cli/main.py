@@ -22,6 +22,7 @@ from lockstep.cli import (
     forget,
     freshness,
     freshness_cost,
+    gate,
     generate,
     ingest,
     keys,
@@ -58,6 +59,7 @@ app.command("freshness-cost")(freshness_cost.freshness_cost)
 app.command("train")(train.train)
 app.command("evaluate")(evaluate.evaluate)
 app.command("promote")(promote.promote)
+app.command("gate")(gate.gate)
 app.command("backtest")(backtest.backtest)
 app.command("walk-forward")(walk_forward.walk_forward)
 app.command("score")(score.score)

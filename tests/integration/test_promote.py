@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import json
 from concurrent.futures import ThreadPoolExecutor
-from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 from feast_project import apply_definitions, make_project
+from found_causes import audited
 from fraud_project import Project, train_small
 from typer.testing import CliRunner, Result
 
@@ -18,8 +18,7 @@ from lockstep.contract.model_artefact import CHALLENGER, CHAMPION
 from lockstep.contract.model_registry import model_registry
 from lockstep.errors import LockstepError
 from lockstep.lake.lake import Lake
-from lockstep.parity.audit_result import AuditedService, AuditResult, write_audit
-from lockstep.parity.causes import Cause
+from lockstep.parity.audit_result import write_audit
 from lockstep.settings import Settings
 from training import promotion_lock
 from training.errors import PromotionError
@@ -191,14 +190,6 @@ def test_a_backtest_past_the_data_is_refused(two_models: Settings) -> None:
 def _error(result: Result) -> BaseException:
     assert result.exception is not None, result.output
     return result.exception
-
-
-def audited(**causes: int) -> AuditResult:
-    """An audit that found so many vectors of each cause."""
-    told = {Cause[name].value: count for name, count in causes.items()}
-    service = AuditedService("fraud_v1", sum(causes.values()), told, {}, {}, {}, ())
-    at = datetime(2018, 5, 12, tzinfo=UTC)
-    return AuditResult("fraud", "the log", at, None, None, (service,), {}, (), 0.0)
 
 
 @pytest.mark.parametrize(
