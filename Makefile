@@ -1,7 +1,7 @@
 # Lockstep: two commands to start with are `make demo` and `make test`.
 .DEFAULT_GOAL := help
 .PHONY: help setup demo test lint types imports check format bench ui mlflow serve spark-jars \
-	airflow-env unit contract integration dags manifests docs images up down smoke clean
+	kafka-jars airflow-env unit contract integration dags manifests docs images up down smoke clean
 
 PYTHON ?= python3
 UV := .uv/bin/uv
@@ -79,6 +79,16 @@ $(JARS)/.verified: $(POM)/pom.xml $(POM)/SHA256SUMS
 	@mvn --quiet --batch-mode --file $(POM)/pom.xml \
 		dependency:copy-dependencies -DoutputDirectory=$(CURDIR)/$(JARS)
 	@cd $(JARS) && sha256sum --check --quiet --strict $(CURDIR)/$(POM)/SHA256SUMS
+	@touch $@
+
+KAFKA_JARS := $(VENV)/share/lockstep/kafka-jars
+KAFKA_POM := lockstep/stream/kafka_jars
+kafka-jars: setup $(KAFKA_JARS)/.verified ## a Kafka broker of one's own (once, with Maven)
+$(KAFKA_JARS)/.verified: $(KAFKA_POM)/pom.xml $(KAFKA_POM)/SHA256SUMS
+	@rm -rf $(KAFKA_JARS)
+	@mvn --quiet --batch-mode --file $(KAFKA_POM)/pom.xml \
+		dependency:copy-dependencies -DoutputDirectory=$(CURDIR)/$(KAFKA_JARS)
+	@cd $(KAFKA_JARS) && sha256sum --check --quiet --strict $(CURDIR)/$(KAFKA_POM)/SHA256SUMS
 	@touch $@
 
 # PROFILES=ui,airflow starts more than the default; docs/compose.md has them all.

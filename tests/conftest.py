@@ -121,6 +121,15 @@ def redis_server() -> Iterator[str]:
         yield url
 
 
+@pytest.fixture(scope="session")
+def kafka_server() -> Iterator[str]:
+    """The address of one real Kafka for the whole run."""
+    from lockstep.stream.local_kafka import local_kafka
+
+    with local_kafka() as broker:
+        yield broker.servers
+
+
 @pytest.fixture
 def redis_url(redis_server: str) -> str:
     """The address of a real Redis with nothing in it."""

@@ -14,6 +14,7 @@ from lockstep.cli.train import (
     Seed,
     Service,
     TestDays,
+    TrainDays,
     UseCaseName,
     changed,
 )
@@ -36,6 +37,7 @@ def freshness_cost(
     ] = ["1h", "1d"],  # noqa: B006  Typer copies it
     feature_service: Service = None,
     as_of: AsOf = None,
+    train_days: TrainDays = None,
     test_days: TestDays = None,
     embargo_days: EmbargoDays = None,
     iterations: Iterations = None,
@@ -70,7 +72,12 @@ def freshness_cost(
             chosen,
             {t: visibility_of(t, use_case, settings, option="--schedule") for t in schedule},
             as_of=utc_instant(as_of, "--as-of") if as_of else None,
-            split=changed(chosen.split, test_days=test_days, embargo_days=embargo_days),
+            split=changed(
+                chosen.split,
+                test_days=test_days,
+                train_days=train_days,
+                embargo_days=embargo_days,
+            ),
             parameters=changed(
                 chosen.parameters or FitParameters(), iterations=iterations, seed=seed
             ),

@@ -34,6 +34,12 @@ TestDays = Annotated[
         show_default="the use case's",
     ),
 ]
+TrainDays = Annotated[
+    int | None,
+    typer.Option(
+        min=1, max=3_650, help="Last days to fit on, validation included.", show_default="all"
+    ),
+]
 Service = Annotated[
     str | None,
     typer.Option(
@@ -79,12 +85,7 @@ def train(
     use_case: UseCaseName,
     feature_service: Service = None,
     as_of: AsOf = None,
-    train_days: Annotated[
-        int | None,
-        typer.Option(
-            min=1, max=3_650, help="Last days to fit on, validation included.", show_default="all"
-        ),
-    ] = None,
+    train_days: TrainDays = None,
     test_days: TestDays = None,
     embargo_days: EmbargoDays = None,
     seed: Seed = 0,

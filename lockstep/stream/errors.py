@@ -37,6 +37,13 @@ class StreamError(LockstepError):
             next_step="use Kafka where one Redis is not enough",
         )
 
+    @classmethod
+    def no_broker(cls, why: str) -> StreamError:
+        return cls(
+            f"no Kafka could be started: {' '.join(why.split())}",
+            next_step="install Java 17 and run `make kafka-jars`",
+        )
+
 
 class LostPartitionError(StreamError):
     """A partition that somebody else reads by now."""

@@ -9,10 +9,12 @@ from uuid import uuid4
 import pytest
 
 from lockstep.stream.errors import LostPartitionError, StreamError
+from lockstep.stream.kafka import KafkaStreams
 from lockstep.stream.port import Outgoing, Position, StreamReader, Streams
 from lockstep.stream.redis_streams import RedisStreams
 
 PATIENCE_SECONDS = 30.0
+READERS: list[StreamReader] = []
 
 
 class Reading:
@@ -26,6 +28,7 @@ class Reading:
         self.positions: dict[int, Position] = {}
         self._begin = begin
         self.reader: StreamReader = streams.reader(topic, group, self)
+        READERS.append(self.reader)
 
     def given(self, partitions: Sequence[int]) -> Mapping[int, Position]:
         assert not self.own & set(partitions)
@@ -58,10 +61,16 @@ class Reading:
         return sorted(payload for part in self.read.values() for payload in part)
 
 
-@pytest.fixture(params=["redis"])
-def streams(request: pytest.FixtureRequest, redis_server: str) -> Iterator[Streams]:
-    found = RedisStreams(redis_server)
+@pytest.fixture(params=["redis", "kafka"])
+def streams(request: pytest.FixtureRequest) -> Iterator[Streams]:
+    found: Streams
+    if request.param == "redis":
+        found = RedisStreams(request.getfixturevalue("redis_server"))
+    else:
+        found = KafkaStreams(request.getfixturevalue("kafka_server"))
     yield found
+    while READERS:
+        READERS.pop().close()
     found.close()
 
 
