@@ -7,7 +7,6 @@ interval of a batch goes from the cut before to its own.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 import polars as pl
@@ -17,18 +16,6 @@ from lockstep.windows.spec import CREATED_TIMESTAMP, EVENT_TIMESTAMP, WindowSpec
 from lockstep.windows.steps import steps
 
 DEFAULT_LATENESS = timedelta(hours=1)
-
-
-@dataclass(frozen=True)
-class Advanced:
-    """The steps of one batch, and the rows that came too late for a stream.
-
-    `steps` has the columns of `windows.steps.output_schema` and its order. `too_late` are rows
-    of the batch as they came: the next build over the lake takes them in.
-    """
-
-    steps: pl.DataFrame
-    too_late: pl.DataFrame
 
 
 class CarriedWindow:
@@ -56,30 +43,37 @@ class CarriedWindow:
         return self._until
 
     @property
+    def earliest_us(self) -> int:
+        """The event time before which a row comes too late: only a build can take it in."""
+        return microseconds(self._until - self._lateness)
+
+    @property
     def rows(self) -> pl.DataFrame:
         """The rows that are carried, in order of the keys and times."""
         return self._rows
 
-    def advance(self, arrived: pl.DataFrame, until: datetime) -> Advanced:
+    def advance(self, arrived: pl.DataFrame, until: datetime) -> pl.DataFrame:
         """The steps that became final from the last cut to `until`, windows that emptied included.
 
         A row that was known before the last cut and comes only now is overdue: its entity's steps
         since then are emitted anew, of the same event time and created time as before where those
-        are the same, and hold from now on instead. A row known at or after `until` waits.
+        are the same, and hold from now on instead. A row known at or after `until` waits. The
+        columns and their order are those of `windows.steps.output_schema`.
 
         Raises:
             EventsError: the rows are not what the specification declares.
-            ValueError: `until` is before the last cut.
+            ValueError: `until` is before the last cut, or a row before `earliest_us`.
         """
         if until < self._until:
             raise ValueError(f"{until} is before the last cut, {self._until}")
-        late_us = microseconds(self._until - self._lateness)
-        too_late = pl.col(EVENT_TIMESTAMP).to_physical() < late_us
-        taken = arrived.filter(~too_late).select(self._order).sort(self._order)
+        taken = arrived.select(self._order).sort(self._order)
+        event_us = taken.get_column(EVENT_TIMESTAMP).to_physical()
+        if (event_us < self.earliest_us).any():
+            raise ValueError(f"a row comes more than {self._lateness} before the last cut")
         rows = self._rows.merge_sorted(taken, self._order)
         emitted = self._steps(rows, taken, until)
         self._rows, self._until = self._carried(rows, until), until
-        return Advanced(emitted, arrived.filter(too_late))
+        return emitted
 
     def _steps(self, rows: pl.DataFrame, taken: pl.DataFrame, until: datetime) -> pl.DataFrame:
         keys = list(self._spec.entity_keys)

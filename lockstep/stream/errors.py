@@ -44,6 +44,20 @@ class StreamError(LockstepError):
             next_step="install Java 17 and run `make kafka-jars`",
         )
 
+    @classmethod
+    def damaged_checkpoint(cls, where: str, why: object) -> StreamError:
+        return cls(
+            f"the checkpoint {where} cannot be read: {str(why)[:200]}",
+            next_step="remove it: the worker then begins with what the lake has",
+        )
+
+    @classmethod
+    def other_definitions(cls, where: str) -> StreamError:
+        return cls(
+            f"the checkpoint {where} is of other windows, or of another schema",
+            next_step="build the windows anew, and remove it",
+        )
+
 
 class LostPartitionError(StreamError):
     """A partition that somebody else reads by now."""

@@ -39,12 +39,10 @@ def play(
     window = CarriedWindow(spec, nothing, instant_at(-FAR), lateness=lateness)
     emitted, refused, taken = [], 0, list[Row]()
     for rows, end in zip(batches, ends, strict=True):
-        floor = (window.until - lateness - instant_at(0)) // timedelta(microseconds=1)
-        found = window.advance(frame(rows).drop("is_deleted"), instant_at(end))
-        assert found.too_late.height == sum(row.event < floor for row in rows)
-        emitted.append(found.steps)
-        refused += found.too_late.height
-        taken += [row for row in rows if row.event >= floor]
+        in_time = [row for row in rows if row.event >= window.earliest_us]
+        emitted.append(window.advance(frame(in_time).drop("is_deleted"), instant_at(end)))
+        refused += len(rows) - len(in_time)
+        taken += in_time
     return Played(pl.concat(emitted), refused, taken)
 
 
@@ -89,12 +87,12 @@ def test_a_window_that_empties_is_emitted_without_a_new_row() -> None:
     window = CarriedWindow(spec, frame([Row(1, 0, 0, 5, 0)]).drop("is_deleted"), instant_at(0))
     none = frame([]).drop("is_deleted")
     first = window.advance(none, instant_at(MINUTE))
-    assert first.steps["key_event_count_1m"].to_list() == [1]
+    assert first["key_event_count_1m"].to_list() == [1]
     emptied = window.advance(none, instant_at(MINUTE + 1))
-    assert emptied.steps["key_event_count_1m"].to_list() == [0]
-    assert emptied.steps["key_event_count_2m"].to_list() == [1]
-    assert window.advance(none, instant_at(2 * MINUTE)).steps.height == 0
-    assert window.advance(none, instant_at(FAR)).steps["key_event_count_5m"].to_list() == [1, 0]
+    assert emptied["key_event_count_1m"].to_list() == [0]
+    assert emptied["key_event_count_2m"].to_list() == [1]
+    assert window.advance(none, instant_at(2 * MINUTE)).height == 0
+    assert window.advance(none, instant_at(FAR))["key_event_count_5m"].to_list() == [1, 0]
     assert window.rows.height == 0
 
 
@@ -112,3 +110,12 @@ def test_a_cut_never_goes_back() -> None:
     window = CarriedWindow(spec_of(), frame([]).drop("is_deleted"), instant_at(5))
     with pytest.raises(ValueError, match="before the last cut"):
         window.advance(frame([]).drop("is_deleted"), instant_at(4))
+
+
+def test_a_row_that_comes_too_late_is_refused() -> None:
+    none = frame([]).drop("is_deleted")
+    window = CarriedWindow(spec_of(), none, instant_at(5), lateness=timedelta(microseconds=3))
+    assert window.earliest_us == 2
+    assert window.advance(frame([Row(1, 2, 2, 5, 0)]).drop("is_deleted"), instant_at(5)).height
+    with pytest.raises(ValueError, match="before the last cut"):
+        window.advance(frame([Row(1, 1, 1, 5, 0)]).drop("is_deleted"), instant_at(5))
