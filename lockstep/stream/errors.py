@@ -58,6 +58,13 @@ class StreamError(LockstepError):
             next_step="build the windows anew, and remove it",
         )
 
+    @classmethod
+    def unbuilt(cls, tables: object) -> StreamError:
+        return cls(
+            f"the window tables {tables} were never built, so a stream has nothing to begin with",
+            next_step="run `lockstep build`",
+        )
+
 
 class LostPartitionError(StreamError):
     """A partition that somebody else reads by now."""
