@@ -14,6 +14,7 @@ from lockstep.parity.joined import Joined, join_held
 from lockstep.parity.served_rows import ServedRows
 from lockstep.parity.service_views import ServiceViews
 from lockstep.parity.view_ledger import ViewLedger, held, held_if_begun
+from lockstep.stores.ledger import Run
 from lockstep.stores.materialization import layout_of
 from lockstep.stores.visibility import Recorded
 from lockstep.windows.microseconds import microseconds
@@ -68,6 +69,18 @@ class StoreStates:
             rows, pl.int_range(len(self.rows), len(self.rows) + len(rows), eager=True)
         )
         return Joined(pl.concat([self.held.frame, found.frame])[place])
+
+    def is_broken(self, view: str) -> pl.Series:
+        """Whether each row was answered in a stretch of a stream that broke off.
+
+        Of such a stretch only what was known before it and at its end is on record.
+        """
+        answered = self.rows.answered
+        found = pl.repeat(value=False, n=len(self.rows), dtype=pl.Boolean, eager=True)
+        for run in self.ledgers[self.views.stored[view].name].unfinished:
+            if isinstance(run, Run):
+                found |= (answered >= run.started) & (answered < run.covered_end)
+        return found
 
     def cut_us(self, view: str) -> pl.Series:
         """How far the last run reached that had ended; null where none had."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import datetime
 from typing import TYPE_CHECKING
 
 from lockstep.lake.lake import Lake
@@ -13,11 +12,13 @@ from lockstep.stores.errors import LedgerError
 from lockstep.stores.ledger import (
     Beginning,
     LedgerRow,
+    Run,
     ledger_folder,
     read_beginning,
     read_row,
     unfinished_keys,
 )
+from lockstep.stores.stream_ledger import streamed
 from lockstep.stores.visibility import Nothing, Recorded
 
 if TYPE_CHECKING:
@@ -27,24 +28,16 @@ _DONE = "Z.json"
 
 
 @dataclass(frozen=True)
-class Run:
-    """A materialisation, by what it made visible from when on."""
-
-    finished: datetime
-    covered_end: datetime
-
-
-@dataclass(frozen=True)
 class ViewLedger:
-    """The runs of one view that ended, oldest first, and those that did not.
+    """The runs of one view that ended, and those that did not.
 
-    `problems` says in words what could not be read or cannot be: what these records would have
-    explained stays unexplained.
+    Materialisations, oldest first, then the batches of a stream. `problems` says in words what
+    could not be read or cannot be: what these records would have explained stays unexplained.
     """
 
     view: str
-    runs: tuple[LedgerRow, ...]
-    unfinished: tuple[Beginning, ...]
+    runs: tuple[LedgerRow | Run, ...]
+    unfinished: tuple[Beginning | Run, ...]
     problems: tuple[str, ...]
 
     @classmethod
@@ -72,9 +65,11 @@ class ViewLedger:
             # A later run has brought what it may not have brought.
             if not any(r.started > one.started and r.covered_end >= one.covered_end for r in runs)
         ]
-        if not runs:
+        stream = streamed(lake, project, view.name)
+        problems += stream.problems
+        if not runs and not stream.runs:
             problems.append(f"no materialisation of {view.name} is on record")
-        return cls(view.name, tuple(runs), tuple(begun), tuple(problems))
+        return cls(view.name, (*runs, *stream.runs), (*begun, *stream.broken), tuple(problems))
 
 
 @contextmanager
@@ -101,8 +96,10 @@ def held(ledgers: Mapping[str, ViewLedger]) -> Recorded:
 def held_if_begun(ledgers: Mapping[str, ViewLedger]) -> Recorded:
     """What the store would hold if each run had done its work when it began, or broke off."""
     begun = {
-        ledger.view: [Run(run.started, run.covered_end) for run in ledger.runs]
-        + [Run(run.started, run.covered_end) for run in ledger.unfinished]
+        ledger.view: [
+            Run(run.started, run.started, run.covered_end, run.definition)
+            for run in (*ledger.runs, *ledger.unfinished)
+        ]
         for ledger in ledgers.values()
     }
     return Recorded(begun, Nothing())

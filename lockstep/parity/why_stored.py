@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 import numpy as np
@@ -12,17 +12,20 @@ from numpy.typing import NDArray
 
 from lockstep.contract.status_policy import StatusPolicy
 from lockstep.parity.causes import EVIDENCE, causes
-from lockstep.parity.joined import Joined
+from lockstep.parity.joined import Joined, join_exact
 from lockstep.parity.later_facts import COUNTS, FactSource, OwnRows
 from lockstep.parity.same_values import differ_by_default, differ_by_type, differ_only, same_rows
 from lockstep.parity.served_rows import ServedRows
 from lockstep.parity.service_views import ListedView
 from lockstep.parity.store_states import StoreStates
+from lockstep.stores.asof import KNOWN_AS_OF
+from lockstep.stores.column_types import UTC_TIME
 from lockstep.stores.fingerprint import policy_tags
 from lockstep.windows.spec import EVENT_TIMESTAMP
 
 Booleans = NDArray[np.bool_]
 _ROW = "__row"
+_NEVER = -(2**63)
 
 
 def is_same(rows: ServedRows, view: ListedView, other: Joined) -> Booleans:
@@ -71,7 +74,29 @@ class WhyStored:
         if not unknown.any():
             return unknown
         near = [is_same(self.rows, view, s) for s in (self.states.before, self.states.begun)]
-        return np.asarray(unknown & np.logical_or(*near))
+        found = np.asarray(unknown & np.logical_or(*near))
+        steps = self.rows.steps.get_column(view.name)
+        held = self.states.held.event_us(view.name).fill_null(_NEVER)
+        answered = self.rows.answered.to_physical()
+        streamed = self.states.is_broken(view.name) & (steps >= held) & (steps <= answered)
+        at = pl.Series(
+            np.flatnonzero(unknown & ~found & streamed.fill_null(value=False).to_numpy())
+        )
+        if len(at):
+            found[at.to_numpy()] = self._is_some_step(view, self.rows.take(at))
+        return found
+
+    def _is_some_step(self, view: ListedView, rows: ServedRows) -> Booleans:
+        """Whether the step that was served is one that the lake has, as it was known then."""
+        step = rows.steps.get_column(view.name).cast(UTC_TIME)
+        entities = rows.entities.with_columns(
+            step.alias(EVENT_TIMESTAMP), rows.answered.alias(KNOWN_AS_OF)
+        )
+        alone = self.states.views.alone(view.name)
+        there = join_exact(self.states.store, alone, replace(rows, entities=entities))
+        is_it = there.event_us(view.name) == rows.steps.get_column(view.name)
+        same = same_rows(rows.values.select(view.columns), there.frame)
+        return np.asarray(same & is_it.fill_null(value=False).to_numpy())
 
     def causes_of_held(self, view: str) -> pl.Series:
         """The cause of a view in each row, if the store's step by the ledger was served."""

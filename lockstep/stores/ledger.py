@@ -30,6 +30,20 @@ _CHANGES: tuple[ChangeKind, ...] = ("deletion", "correction", "view-deletion")
 
 
 @dataclass(frozen=True)
+class Run:
+    """Some of a view's steps on their way into the online store.
+
+    From `started` to `finished` it held them or not, from then on it had all with an event and a
+    created time up to `covered_end`. `definition` is as in `LedgerRow`. Instants are aware, UTC.
+    """
+
+    started: datetime
+    finished: datetime
+    covered_end: datetime
+    definition: str
+
+
+@dataclass(frozen=True)
 class Beginning:
     """A materialisation of one view that is about to write rows with event <= `covered_end`.
 
@@ -45,7 +59,7 @@ class Beginning:
     @property
     def key(self) -> str:
         """The key of its object."""
-        return f"{_stem(self.project, self.view, self.started)}{_BEGUN}"
+        return f"{record_stem(self.project, self.view, self.started)}{_BEGUN}"
 
 
 @dataclass(frozen=True)
@@ -80,7 +94,7 @@ class LedgerRow:
     @property
     def key(self) -> str:
         """The key of the row's object."""
-        return f"{_stem(self.project, self.view, self.started)}.json"
+        return f"{record_stem(self.project, self.view, self.started)}.json"
 
 
 @dataclass(frozen=True)
@@ -106,7 +120,7 @@ class ChangeRow:
     def key(self) -> str:
         """The key of its object, which is another one once it has finished."""
         ending = "-begun" if self.finished is None else ""
-        return f"{_stem(self.project, self.view, self.started)}.{self.kind}{ending}.json"
+        return f"{record_stem(self.project, self.view, self.started)}.{self.kind}{ending}.json"
 
 
 def ledger_folder(project: str, view: str) -> str:
@@ -206,7 +220,8 @@ def changes_of(lake: Lake, project: str, view: str) -> list[ChangeRow]:
     return [found[at] for at in sorted(found)]
 
 
-def _stem(project: str, view: str, started: datetime) -> str:
+def record_stem(project: str, view: str, started: datetime) -> str:
+    """How the keys begin that a view's record of that beginning has."""
     began = started.astimezone(UTC).strftime("%Y%m%dT%H%M%S.%fZ")
     return f"{ledger_folder(project, view)}{began}"
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import timedelta
 
 import msgspec
 import polars as pl
@@ -18,12 +19,15 @@ from feast import FeatureStore, FeatureView
 from lockstep.contract.clock import Clock
 from lockstep.contract.record_schema import RecordSchema
 from lockstep.lake.lake import Lake
+from lockstep.stores.materialization import layout_of
 from lockstep.stores.online import LockstepOnlineStore
+from lockstep.stores.stream_ledger import StreamBeginning
 from lockstep.stores.view_table import ViewTable
 from lockstep.stores.view_tags import tail_steps
 from lockstep.stream.checkpoint import Checkpoint, Checkpoints
 from lockstep.stream.codec import Codec
 from lockstep.stream.port import BEGINNING, Outgoing, Position, Records, Streams
+from lockstep.stream.stretch import Stretch
 from lockstep.stream.window_partition import WindowPartition
 from lockstep.windows.spec import WindowSpec
 
@@ -59,7 +63,9 @@ class WorkerCounts:
 class WindowWorker:
     """Owns partitions of the topic and all that is known of their rows; see `Owner`.
 
-    `seed` gives the checkpoint at which a partition begins that has none.
+    `seed` gives the checkpoint at which a partition begins that has none. A batch ends
+    `settle_seconds` before now: so long a record may take from its creation to the worker. One that
+    takes longer is late, and its entity's steps are written again.
     """
 
     job: WindowJob
@@ -69,7 +75,8 @@ class WindowWorker:
     lake: Lake
     clock: Clock
     seed: Callable[[int], Checkpoint]
-    checkpoint_seconds: float = 30.0
+    checkpoint_seconds: float = 10.0
+    settle_seconds: float = 0.1
     counts: WorkerCounts = field(default_factory=WorkerCounts)
 
     def __post_init__(self) -> None:
@@ -84,10 +91,12 @@ class WindowWorker:
             spec.name: (view, ViewTable(view, self.lake))
             for spec, view in zip(job.specs, job.views, strict=True)
         }
+        self._stretches: dict[str, Stretch] = {}
         self._reader = self.streams.reader(job.topic, job.group, self)
 
     def given(self, partitions: Sequence[int]) -> Mapping[int, Position]:
         """See `Owner`."""
+        self._end_stretches()
         for partition in partitions:
             begun = self._checkpoints.read(partition) or self.seed(partition)
             self._partitions[partition] = WindowPartition(
@@ -100,6 +109,8 @@ class WindowWorker:
         """See `Owner`."""
         for partition in partitions:
             del self._partitions[partition], self._positions[partition]
+        # What was written since stays on record as begun: the next owner writes it again.
+        self._stretches = {}
 
     def step(self, *, most: int = 5_000, wait_seconds: float = 0.05) -> int:
         """Takes what has come, up to now, and returns how many records that was.
@@ -111,7 +122,7 @@ class WindowWorker:
         """
         read = self._reader.poll(most, wait_seconds)
         found = {records.partition: records for records in read}
-        until = self.clock.now()
+        until = self.clock.now() - timedelta(seconds=self.settle_seconds)
         steps: dict[str, list[pl.DataFrame]] = {spec.name: [] for spec in self.job.specs}
         for number, partition in self._partitions.items():
             records = found.get(number)
@@ -148,6 +159,7 @@ class WindowWorker:
         if positions:
             self._reader.keep(positions, [letters] if self._letters else [])
             self._letters = []
+        self._end_stretches()
         self._kept_at = time.monotonic()
 
     def lag(self) -> dict[int, int]:
@@ -179,14 +191,42 @@ class WindowWorker:
 
     def _write(self, name: str, steps: pl.DataFrame) -> None:
         view, table = self._views[name]
+        end = min(partition.until for partition in self._partitions.values())
+        stretch = self._stretch(name)
         rows = steps
         if not tail_steps(view):
             # Of one key only the newest step is kept; they are in order of key and times.
             rows = steps.unique(list(table.keys), keep="last", maintain_order=True)
         if rows.height:
+            began = self.clock.now()
             done = self.online.write_steps(self.feast.config, view, table, rows)
+            stretch.wrote(steps, began, end, done.written)
             self.counts.written += done.written
-        self.counts.steps += steps.height
+            self.counts.steps += steps.height
+        else:
+            stretch.wrote_nothing(end)
         if len(self._partitions) == self.job.partitions:
-            end = min(partition.until for partition in self._partitions.values())
             self.online.advance_horizon(self.feast.config, view, end)
+
+    def _end_stretches(self) -> None:
+        for stretch in self._stretches.values():
+            stretch.end()
+        self._stretches = {}
+
+    def _stretch(self, name: str) -> Stretch:
+        """The record of a view's batches since the last checkpoint."""
+        if name not in self._stretches:
+            view, _ = self._views[name]
+            self._stretches[name] = Stretch(
+                self.lake,
+                StreamBeginning(
+                    project=self.feast.project,
+                    view=view.name,
+                    started=self.clock.now(),
+                    definition=layout_of(view),
+                    partitions=tuple(sorted(self._partitions)),
+                    count=self.job.partitions,
+                ),
+                self.clock,
+            )
+        return self._stretches[name]

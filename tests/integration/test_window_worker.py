@@ -69,7 +69,15 @@ class Live:
         )
         online = LockstepOnlineStore(self.clock)
         return WindowWorker(
-            job, self.streams, store, online, lake, self.clock, begin.__getitem__, 10**9
+            job,
+            self.streams,
+            store,
+            online,
+            lake,
+            self.clock,
+            begin.__getitem__,
+            checkpoint_seconds=10**9,
+            settle_seconds=0.0,
         )
 
     def send(self, rows: pl.DataFrame, extra: Sequence[bytes] = ()) -> None:
