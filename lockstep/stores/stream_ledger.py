@@ -11,7 +11,7 @@ held anything that was known by then.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from itertools import pairwise
@@ -56,15 +56,10 @@ class StreamRow:
     Each of `cuts` is a batch that wrote steps, in microseconds: when it began to write, when it
     had written, and the instant before which everything that was final is there since. What is
     between two batches wrote nothing. `steps` were emitted, of which the store took `written`;
-    `content` is a hash of them, in order. The rest is as in `StreamBeginning`.
+    `content` is a hash of them, in order, empty where there were none.
     """
 
-    project: str
-    view: str
-    started: datetime
-    definition: str
-    partitions: tuple[int, ...]
-    count: int
+    begun: StreamBeginning
     cuts: tuple[tuple[int, int, int], ...]
     steps: int
     written: int
@@ -73,19 +68,14 @@ class StreamRow:
     @property
     def key(self) -> str:
         """The key of its object."""
-        return f"{record_stem(self.project, self.view, self.started)}{_DONE}"
-
-    @property
-    def is_whole(self) -> bool:
-        """Whether it is of all partitions."""
-        return len(self.partitions) == self.count
+        begun = self.begun
+        return f"{record_stem(begun.project, begun.view, begun.started)}{_DONE}"
 
     def runs(self) -> Iterator[Run]:
         """Each batch as a run over what was known before its cut."""
         for began, written, until in self.cuts:
-            yield Run(
-                instant_at(began), instant_at(written), instant_at(until) - _TICK, self.definition
-            )
+            covered = instant_at(until) - _TICK
+            yield Run(instant_at(began), instant_at(written), covered, self.begun.definition)
 
 
 @dataclass(frozen=True)
@@ -103,8 +93,8 @@ def append_stream(lake: Lake, row: StreamBeginning | StreamRow) -> None:
     Raises:
         LakeError: the lake cannot be written to.
     """
-    told = asdict(row) | {"started": row.started.isoformat()}
-    lake.write_bytes(row.key, (json.dumps(told) + "\n").encode())
+    told = json.dumps(asdict(row), default=datetime.isoformat)
+    lake.write_bytes(row.key, (told + "\n").encode())
 
 
 def streamed(lake: Lake, project: str, view: str) -> Streamed:
@@ -115,12 +105,12 @@ def streamed(lake: Lake, project: str, view: str) -> Streamed:
     """
     keys = sorted(lake.list(ledger_folder(project, view)))
     problems = list[str]()
-    begun = _read(lake, [k for k in keys if k.endswith(_BEGUN)], StreamBeginning, problems)
-    rows = _read(lake, [k for k in keys if k.endswith(_DONE)], StreamRow, problems)
-    if not (all(one.is_whole for one in begun) and all(row.is_whole for row in rows)):
+    begun = _read(lake, [k for k in keys if k.endswith(_BEGUN)], _beginning, problems)
+    rows = _read(lake, [k for k in keys if k.endswith(_DONE)], _row, problems)
+    if not all(one.is_whole for one in (*begun, *(row.begun for row in rows))):
         problems.append(f"the stream of {view} is on record by some of its partitions only")
-    whole = [row for row in rows if row.is_whole]
-    ended = {row.started for row in rows}
+    whole = [row for row in rows if row.begun.is_whole]
+    ended = {row.begun.started for row in rows}
     broken = list[Run]()
     for one, after in pairwise([*begun, None]):
         if one is not None and one.started not in ended and one.is_whole:
@@ -142,11 +132,13 @@ def merged_cut(cuts: Sequence[tuple[int, int, int]], until_us: int) -> list[tupl
     return [*others, (began, written, until_us)]
 
 
-def _read(lake: Lake, keys: Sequence[str], kind: type[_T], problems: list[str]) -> list[_T]:
+def _read(
+    lake: Lake, keys: Sequence[str], read: Callable[[dict[str, Any]], _T], problems: list[str]
+) -> list[_T]:
     found = []
     for key in keys:
         try:
-            row = _row(kind, json.loads(lake.read_bytes(key)))
+            row = read(json.loads(lake.read_bytes(key)))
             if row.key != key:
                 raise ValueError(f"it is the record {row.key}")
         except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
@@ -156,11 +148,14 @@ def _read(lake: Lake, keys: Sequence[str], kind: type[_T], problems: list[str]) 
     return found
 
 
-def _row(kind: type[_T], fields: dict[str, Any]) -> _T:
+def _beginning(fields: dict[str, Any]) -> StreamBeginning:
     started = datetime.fromisoformat(fields["started"])
     if started.tzinfo is None:
         raise ValueError(f"{started} has no time zone")
-    read = fields | {"started": started, "partitions": tuple(fields["partitions"])}
-    if kind is StreamRow:
-        read["cuts"] = tuple((int(a), int(b), int(c)) for a, b, c in fields["cuts"])
-    return kind(**read)
+    partitions = tuple(fields["partitions"])
+    return StreamBeginning(**fields | {"started": started, "partitions": partitions})
+
+
+def _row(fields: dict[str, Any]) -> StreamRow:
+    cuts = tuple((int(a), int(b), int(c)) for a, b, c in fields["cuts"])
+    return StreamRow(**fields | {"begun": _beginning(fields["begun"]), "cuts": cuts})

@@ -43,17 +43,11 @@ class Stretch:
         Raises:
             LakeError: the lake cannot be written to.
         """
-        begun = self._begun
         row = StreamRow(
-            project=begun.project,
-            view=begun.view,
-            started=begun.started,
-            definition=begun.definition,
-            partitions=begun.partitions,
-            count=begun.count,
-            cuts=tuple(self._cuts),
-            steps=self._steps,
-            written=self._written,
-            content=self._content.hexdigest() if self._content else "",
+            self._begun,
+            tuple(self._cuts),
+            self._steps,
+            self._written,
+            self._content.hexdigest() if self._content else "",
         )
         append_stream(self._lake, row)
