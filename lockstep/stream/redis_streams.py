@@ -70,13 +70,19 @@ return 1
 """
 
 # topic, group, reader, how many positions; then partition and position of each; then, for each
-# outgoing record, its stream and its payload.
+# outgoing record, its stream and its payload. What was kept already is not kept again: who had no
+# answer asks once more.
 _KEEP = b"""
 local topic, group, me, count = ARGV[1], ARGV[2], ARGV[3], tonumber(ARGV[4])
 local prefix = topic .. ':' .. group
 for i = 5, 3 + 2 * count, 2 do
   if redis.call('GET', prefix .. ':owner:' .. ARGV[i]) ~= me then return tonumber(ARGV[i]) end
 end
+local news = count == 0
+for i = 5, 3 + 2 * count, 2 do
+  if redis.call('HGET', prefix .. ':positions', ARGV[i]) ~= ARGV[i + 1] then news = true end
+end
+if not news then return -1 end
 for i = 5, 3 + 2 * count, 2 do
   redis.call('HSET', prefix .. ':positions', ARGV[i], ARGV[i + 1])
 end

@@ -118,6 +118,24 @@ def test_records_that_were_removed_unread_are_never_passed_over_in_silence(
         streams.reader(topic, "g", Owner()).poll(10, 1.0)
 
 
+def test_what_is_kept_twice_for_want_of_an_answer_came_out_once(
+    streams: RedisStreams, topic: str, redis_server: str
+) -> None:
+    out = f"{topic}-out"
+    streams.create(out, 1)
+    streams.send([ten(topic)])
+    reader = streams.reader(topic, "g", Owner())
+    (read,) = reader.poll(4, 1.0)
+    for _ in range(2):
+        reader.keep({0: read.position}, [Outgoing(out, [0, 0], [b"a", b"b"])])
+    with Redis.from_url(redis_server) as redis:
+        assert redis.xlen(f"{out}:0") == 2
+    (more,) = reader.poll(4, 1.0)
+    reader.keep({0: more.position}, [Outgoing(out, [0], [b"c"])])
+    with Redis.from_url(redis_server) as redis:
+        assert redis.xlen(f"{out}:0") == 3
+
+
 def test_a_redis_that_is_down_says_so_without_the_password() -> None:
     down = RedisStreams("redis://me:secret@127.0.0.1:1/0")
     with pytest.raises(StreamError, match=r"me:\*\*\*@127.0.0.1:1/0 does not answer"):
