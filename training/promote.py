@@ -117,7 +117,12 @@ def promote(
             other,
             options.rules,
             latency_ms=latency_ms,
-            parity=parity_refusal(store, Lake.at(settings.lake), name, options.max_stale_share),
+            parity=parity_refusal(
+                Lake.at(settings.lake),
+                name,
+                store.list_feature_services(),
+                options.max_stale_share,
+            ),
         )
         is_promoted = decision.is_promoted or options.force
         times = rows.get_column(EVENT_TIMESTAMP)

@@ -22,7 +22,7 @@ def gate(
     from lockstep.cli.quiet import quiet_libraries
 
     quiet_libraries()
-    from feature_repo.store import open_feature_store
+    from feature_repo.discovery import feature_services
     from lockstep.lake.lake import Lake
     from lockstep.parity.gate import parity_refusal
     from lockstep.settings import Settings
@@ -32,11 +32,10 @@ def gate(
     package, entry = "lockstep.contract", "SCORED_EVENTS"
     for name in use_cases or ():
         load_use_case(package, name, entry=entry)
-    settings = Settings()
-    store, lake = open_feature_store(settings), Lake.at(settings.lake)
+    lake = Lake.at(Settings().lake)
     is_refused = False
     for name in use_cases or all_use_cases(package, entry=entry):
-        refusal = parity_refusal(store, lake, name)
+        refusal = parity_refusal(lake, name, feature_services(name))
         told = "no audit" if refusal is None else f"refused: {refusal}" if refusal else "passed"
         typer.secho(f"{name}: {told}", bold=bool(refusal))
         is_refused |= bool(refusal)

@@ -9,10 +9,11 @@ import sys
 from pathlib import Path
 
 import pytest
-from feast_project import apply_definitions, make_project
+from feast_project import make_project
 from found_causes import audited
 from typer.testing import CliRunner, Result
 
+from feature_repo.definitions.fraud import fraud_v1
 from lockstep.cli.main import app
 from lockstep.lake.lake import Lake
 from lockstep.parity.audit_result import write_audit
@@ -36,7 +37,6 @@ esac
 @pytest.fixture
 def settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
     found = make_project(tmp_path)
-    apply_definitions(found)
     monkeypatch.setenv("LOCKSTEP_PROJECT_DIR", str(found.project_dir))
     return found
 
@@ -66,6 +66,16 @@ def test_the_last_audit_decides(settings: Settings, causes: dict[str, int], told
     done = gate("fraud")
     assert done.output.startswith(told)
     assert done.exit_code == int("refused" in told)
+
+
+def test_what_a_service_declares_to_be_stale_enough_counts(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As the definitions have it: whoever looks need not reach the registry."""
+    write_audit(Lake.at(settings.lake), audited(MATCH=90, NOT_YET_MATERIALISED=10))
+    for share, code in (("0.05", 1), ("0.2", 0)):
+        monkeypatch.setattr(fraud_v1, "tags", {"max_stale_share": share})
+        assert gate("fraud").exit_code == code
 
 
 def test_a_use_case_that_is_not_there_is_an_error(settings: Settings) -> None:
